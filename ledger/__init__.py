@@ -1,0 +1,1 @@
+"""A transparency log: bytes in, proofs out. Knows neither medicines nor partners."""

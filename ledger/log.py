@@ -1,0 +1,318 @@
+"""The log: takes 32 bytes, gives proofs. The only writer of the ledger's tables, but for what witnesses say.
+
+    append       durable, waiting; in the caller's transaction
+    advance      one round: sign what the last round committed, then take a batch of what waits into the tree
+    integrate    rounds until nothing waits
+    publish      what was signed, with enough cosignatures (`cosigning.py` carries it to witnesses)
+    freeze       take nothing more: this is not the log that others have seen
+    prove, consistency, receipt, read, latest    from stored tiles
+
+Only what is committed is signed. On PostgreSQL a number that was drawn early may be committed late: were a batch
+signed and its numbering then lost, the next attempt could come to another tree, and the signer must refuse it for ever.
+"""
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime
+from itertools import count, takewhile
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import transaction
+
+from . import bulk, keys
+from .errors import LogFrozen, NoSuchTile, NotIntegrated, TreeDiffers, UnknownEntry
+from .failpoint import failpoint
+from .models import Checkpoint, Entry, Log
+from .signer import SignsCheckpoints, demand_not_behind
+from .tlog import checkpoint as tlog
+from .tlog import merkle, tiles
+from .tlog.checkpoint import MAX_SIZE
+from .tlog.errors import LogError
+from .tlog.merkle import HashReader
+from .tlog.proof import Proof
+from .tlog.receipt import Receipt, SignedRoot
+from .tlog.tiles import ENTRIES, FULL, HEIGHT, Tile, TileReader
+
+logger = logging.getLogger(__name__)
+BATCH = 1024  # entries under one checkpoint; more wait for the next
+SIGNER_REFUSES = "the signer refuses"  # begins the reason of a log that is frozen for that
+T = TypeVar("T")
+
+
+# Append
+
+
+def append(entry: bytes, *, now: datetime) -> Entry:
+    """Take 32 bytes, in the caller's transaction. The same bytes again keep the number that they have.
+
+    Call it last, with every lock held: the number is the order of what was changed under them.
+    """
+    if len(entry) != merkle.HASH_SIZE:
+        raise LogError("not an entry", code="malformed_entry", expected="32 bytes", found=f"{len(entry)} bytes")
+    number = bulk.insert_entry(entry, now)
+    return _known(entry) if number is None else Entry(number=number, entry=entry, accepted_at=now)
+
+
+def _known(entry: bytes) -> Entry:
+    known = Entry.objects.filter(entry=entry).first()
+    if known is None:
+        raise LogFrozen("the log takes nothing for now", found=frozen())
+    return known
+
+
+def draw_number() -> int:
+    """A number of the sequence that entries draw from: what a status covers (FORMATS section 6)."""
+    return bulk.draw_number()
+
+
+def hold() -> None:
+    """Keep the log as it is until this transaction ends: nobody integrates or publishes beside it."""
+    _lock_head()
+
+
+# Integrate
+
+
+def integrate(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> Checkpoint | None:
+    """Take all that waits into the log; the last checkpoint published, None when there was nothing to do."""
+    rounds = 0
+    while advance(now=now, signer=signer, limit=limit):
+        rounds += 1
+    return latest() if rounds else None
+
+
+def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> bool:
+    """One round, one transaction; whether there was anything to do, and so may be more.
+
+    Stopped anywhere, the next round comes to the same bytes.
+    """
+    with transaction.atomic(durable=True):
+        head = _lock_head()  # 1. one at a time
+        failpoint("integrate.after_lock")
+        if head.frozen is not None:
+            return False
+        active = [_sign(head, signer, now), _grow(head, limit)]  # 2 to 6
+        if any(active):
+            bulk.save_head(head)
+        failpoint("integrate.after_head")
+    failpoint("integrate.after_commit")
+    return any(active)
+
+
+def _sign(head: Log, signer: SignsCheckpoints, now: datetime) -> bool:
+    """Sign the tree that is committed, unless it was."""
+    if head.signed == head.size:
+        demand_not_behind(signer.last(), head.size)  # 2. nothing is built on what a backup forgot
+        return False
+    note = signer.sign(head.value, consistency)  # 2. by its own memory, and a proof from stored tiles
+    signed_root = signer.sign_root(head.value)  # the same head, for COSE Receipts
+    published_at = None if keys.witnesses() else now  # with witnesses, `publish` comes after what they say
+    row = Checkpoint(size=head.size, previous=head.signed, root=head.root, note=note, signed_root=signed_root)
+    row.created_at, row.published_at = now, published_at
+    bulk.insert_checkpoint(row)  # 3
+    failpoint("integrate.after_checkpoint")
+    head.signed = head.size
+    if published_at:
+        head.published, head.witnessed = head.size, False
+    return True
+
+
+def _grow(head: Log, limit: int) -> bool:
+    """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
+    entries = bulk.number_entries(head.size, limit)  # 4. from the next index: sequences have gaps
+    if not entries:
+        return False
+    failpoint("integrate.after_numbering")
+    old = head.value
+    grown = _lengthen(head, entries)  # 5. the tree from memory
+    failpoint("integrate.after_tiles")
+    _recompute(old, head.value, grown)  # 6. the tree from what was stored
+    return True
+
+
+def _lock_head() -> Log:
+    """The log's row, held: nobody else numbers, grows or signs."""
+    head = bulk.lock_head()
+    if head is None:
+        Log.objects.get_or_create(defaults={"origin": settings.LOG_ORIGIN})
+        return _lock_head()
+    if head.origin != settings.LOG_ORIGIN:
+        detail = "this database holds another log"
+        raise LogError(detail, code="wrong_origin", expected=settings.LOG_ORIGIN, found=head.origin)
+    return head
+
+
+def _lengthen(head: Log, entries: list[bytes]) -> dict[Tile, bytes]:
+    """Take entries into the tree; the tiles that they make or lengthen."""
+    edge = _read(_edge(head.size))
+    grown = tiles.grow(head.size, edge.__getitem__, list(map(merkle.leaf_hash, entries)))
+    bulk.write_tiles(grown)
+    head.size += len(entries)
+    head.root = merkle.root_from(TileReader((edge | grown).__getitem__, head.size), head.size)
+    return grown
+
+
+def _edge(size: int) -> list[Tile]:
+    """The partial tiles at the right end of a tree: all that its root, and its growth, depend on."""
+    counts = takewhile(bool, (size >> HEIGHT * level for level in count()))
+    return [Tile(level, n // FULL, n % FULL) for level, n in enumerate(counts) if n % FULL]
+
+
+def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, bytes]) -> None:
+    """Raise unless entries and tiles, read back, give the new tree, and it continues the old one.
+
+    One bit flipped between hashing and storing has ended public logs; here it ends an attempt.
+    """
+
+    def proof(reader: HashReader) -> list[bytes]:
+        return merkle.consistency_from(reader, old.size, new.size) if old.size else []
+
+    stored = _read({*grown, *_edge(old.size), *tiles.wanted(new.size, proof)})
+    leaves = list(map(merkle.leaf_hash, bulk.read_entries(old.size, new.size)))
+    again = tiles.grow(old.size, stored.__getitem__, leaves)
+    for tile, hashes in grown.items():
+        if not hashes == stored[tile] == again.get(tile):
+            raise TreeDiffers("stored and computed hashes differ", where=str(tile))
+    if old.size:
+        reader = TileReader(stored.__getitem__, new.size)
+        merkle.check_consistency(old.size, old.root, new.size, new.root, proof(reader))
+    elif merkle.root_of(leaves) != new.root:
+        raise TreeDiffers("stored entries have another root", expected=new.root.hex())
+
+
+# Publish
+
+
+def head() -> Log:
+    """Where the log stands."""
+    return Log.objects.first() or Log(origin=settings.LOG_ORIGIN)
+
+
+def unpublished() -> Checkpoint | None:
+    """The last checkpoint that was signed, while it is not published."""
+    now = head()
+    return None if now.published == now.signed else Checkpoint.objects.get(size=now.signed)
+
+
+def publish(size: int, note: str, *, witnessed: bool, now: datetime) -> None:
+    """Let proofs rest on the checkpoint of this size, with the cosignatures that its note has now."""
+    with transaction.atomic(durable=True):
+        head = _lock_head()
+        if head.published >= size or head.frozen is not None:  # another process was quicker, with cosignatures as good
+            return
+        Checkpoint.objects.filter(size=size).update(note=note, published_at=now)
+        failpoint("publish.after_note")
+        head.published, head.witnessed = size, witnessed
+        bulk.save_head(head)
+    failpoint("publish.after_commit")
+
+
+def freeze(reason: str | None) -> None:
+    """Take, sign and publish nothing more, and say why; None: go on."""
+    with transaction.atomic(durable=True):
+        head = _lock_head()
+        if head.frozen == reason:
+            return
+        head.frozen = reason
+        bulk.save_head(head)
+    if reason is None:
+        logger.warning("the log goes on")
+    else:
+        logger.critical("the log is frozen: %s", reason)
+
+
+def thaw(signer: SignsCheckpoints) -> None:
+    """Let a log that its signer refused go on, once that would sign it. Raises `SignerRefuses` while it would not."""
+    now = head()
+    if (now.frozen or "").startswith(SIGNER_REFUSES):
+        signer.demand(now.value, consistency)
+        freeze(None)
+
+
+def is_witnessed() -> bool:
+    """Whether others than the operator have cosigned what is published."""
+    return bool(Log.objects.values_list("witnessed", flat=True).first())
+
+
+def frozen() -> str | None:
+    """Why the log takes nothing; None: it does."""
+    return Log.objects.values_list("frozen", flat=True).first()
+
+
+# Prove
+
+
+def latest() -> Checkpoint | None:
+    """The last checkpoint that is published; None before the first."""
+    return Checkpoint.objects.filter(published_at__isnull=False).order_by("-size").first()
+
+
+def prove(index: int, size: int | None = None) -> list[bytes]:
+    """The inclusion proof of the entry at `index` among the first `size`; by default, under the last published."""
+    if size is None:
+        head = latest()
+        size = head.size if head else 0
+    return _from_tiles(size, lambda reader: merkle.inclusion_from(reader, index, size))
+
+
+def prove_all(indexes: Collection[int], size: int) -> list[bytes]:
+    """One inclusion proof of several entries among the first `size` (FORMATS section 7)."""
+    return _from_tiles(size, lambda reader: merkle.multiproof_from(reader, indexes, size))
+
+
+def consistency(old_size: int, new_size: int) -> list[bytes]:
+    """The proof that the log of the new size begins with the log of the old one."""
+    return _from_tiles(new_size, lambda reader: merkle.consistency_from(reader, old_size, new_size))
+
+
+def receipt(entry: bytes) -> str:
+    """The tlog-proof of an entry, under the first checkpoint that covers it: asked again, the same text."""
+    index, head = _place(entry)
+    return str(Proof(index, tuple(prove(index, head.size)), head.note))
+
+
+def cose_receipt(entry: bytes) -> bytes:
+    """The COSE Receipt of an entry (RFC 9942), under the same checkpoint: asked again, the same bytes."""
+    index, head = _place(entry)
+    signed = SignedRoot.parse(bytes(head.signed_root))
+    return bytes(Receipt(signed, head.size, index, tuple(prove(index, head.size))))
+
+
+def _place(entry: bytes) -> tuple[int, Checkpoint]:
+    """An entry's index, and the first checkpoint that covers it."""
+    row = Entry.objects.filter(entry=entry).first()
+    if row is None:
+        raise UnknownEntry("never accepted here", where=entry.hex())
+    published = Checkpoint.objects.filter(published_at__isnull=False).order_by("size")
+    head = None if row.index is None else published.filter(size__gt=row.index).first()
+    if row.index is None or head is None:
+        raise NotIntegrated("accepted, and not yet under a published checkpoint", where=entry.hex())
+    return row.index, head
+
+
+def read(tile: Tile) -> bytes:
+    """A tile, or an entry bundle, as it is published."""
+    if tile.index > MAX_SIZE // FULL:
+        raise NoSuchTile("beyond any tree", where=str(tile))
+    if tile.level != ENTRIES:
+        return _read([tile])[tile]
+    start = tile.index * FULL
+    entries = bulk.read_entries(start, start + tile.width)
+    if len(entries) < tile.width:
+        raise NoSuchTile("not in the tree", where=str(tile))
+    return tiles.encode_entries(entries)
+
+
+def _from_tiles(size: int, prove: Callable[[HashReader], T]) -> T:
+    """What a proof comes to, with all the tiles that it needs read at once."""
+    stored = _read(tiles.wanted(size, prove))
+    return prove(TileReader(stored.__getitem__, size))
+
+
+def _read(wanted: Collection[Tile]) -> dict[Tile, bytes]:
+    stored = bulk.read_tiles(wanted)
+    for tile in wanted:
+        if tile not in stored:
+            raise NoSuchTile("not in the tree", where=str(tile))
+    return stored

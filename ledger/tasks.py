@@ -1,0 +1,170 @@
+"""When the log is integrated and published: when somebody rings, and every few seconds in case nobody heard.
+
+A message says "look for work" and nothing else. What there is to do is in the database, so that a ring which is lost
+costs a sweep, never an answer.
+
+    transaction.on_commit(ring, robust=True)
+      with REDIS_URL       publishes the task `sweep`; Celery's beat publishes one every SWEEP_EVERY_SECONDS
+      without              wakes the thread that `sequencer.start()` began in this process
+"""
+
+import logging
+from threading import Event, Thread
+from time import monotonic
+
+from celery import current_app, shared_task
+from django.conf import settings
+from django.db import OperationalError, close_old_connections, connections
+from django.utils import timezone
+
+from . import anchoring, cosigning, keys, log
+from .errors import SignerRefuses
+from .signer import SignsCheckpoints
+
+logger = logging.getLogger(__name__)
+PATIENCE = 5.0  # seconds a sweep works before it rings for another to go on
+PASSING = ("signer_away", "signer_moved")  # why a signer does not sign now and will later
+
+
+@shared_task(name="ledger.tasks.sweep")
+def sweep() -> None:
+    """Integrate what is waiting, and have it cosigned and published. Idempotent; two at once take turns."""
+    signer = keys.log_signer()
+    until = monotonic() + PATIENCE
+    cosigning.compare_if_due(now=timezone.now())
+    log.thaw(signer)
+    while _advance(signer):
+        if monotonic() > until:
+            ring()
+            break
+        cosigning.carry_if_due(now=timezone.now())
+    cosigning.carry(now=timezone.now())
+
+
+def _advance(signer: SignsCheckpoints) -> bool:
+    """A round. To what the signer refuses to sign nobody adds, until the signer has its own log again."""
+    try:
+        return log.advance(now=timezone.now(), signer=signer)
+    except SignerRefuses as refusal:
+        if refusal.code not in PASSING:
+            log.freeze(f"{log.SIGNER_REFUSES}: {refusal}")
+        raise
+
+
+def ring() -> None:
+    """Say that there is work. Raises nothing, and waits no longer than the broker's time-outs."""
+    if not settings.REDIS_URL:
+        sequencer.ring()
+        return
+    try:
+        sweep.apply_async(retry=False, expires=settings.SWEEP_EVERY_SECONDS)
+    except Exception as error:  # whatever a broker may do, the capture is committed and the client is owed its answer
+        logger.warning("the doorbell did not ring: %s", error)
+
+
+@shared_task(name="ledger.tasks.anchor")
+def anchor() -> None:
+    """Have the published log time-stamped, if that is due. It waits for strangers, so nothing waits for it."""
+    anchoring.anchor(now=timezone.now())
+
+
+class Sequencer:
+    """Sweeps at every interval, and at once when rung. A process begins its own thread: no fork hands one down."""
+
+    def __init__(self) -> None:
+        self._bell, self._stopped = Event(), Event()
+        self._thread: Thread | None = None
+        self.chores = Chores()
+
+    def start(self) -> None:
+        """Begin in a thread of this process, unless one is at it or Celery's workers are there for it."""
+        if settings.REDIS_URL or self.is_alive():
+            return
+        self._bell, self._stopped = Event(), Event()
+        self._thread = Thread(target=self.run, args=[settings.SWEEP_EVERY_SECONDS], name="sequencer", daemon=True)
+        self._thread.start()
+        self.chores.start()
+
+    def is_alive(self) -> bool:
+        """Whether there is a thread, in this very process."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def ring(self) -> None:
+        """Wake the thread. If a fork has left it behind, begin another."""
+        if self._thread is not None:
+            self.start()
+        self._bell.set()
+
+    def stop(self) -> None:
+        """Come back when nothing is at work any more."""
+        self.chores.stop()
+        self._stopped.set()
+        self._bell.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def run(self, every: float) -> None:
+        """Sweep until stopped, every so many seconds. What fails is tried again at the next."""
+        try:
+            while not self._stopped.is_set():
+                self._try_to_sweep()
+                self._bell.wait(every)
+                self._bell.clear()
+        finally:
+            connections.close_all()
+
+    def _try_to_sweep(self) -> None:
+        try:
+            sweep()
+        except OperationalError as error:  # SQLite: "database is locked"; PostgreSQL: gone for the moment
+            logger.warning("the database is busy or away: %s", error)
+        except Exception:
+            logger.exception("the log could not be integrated")
+        finally:
+            close_old_connections()
+
+
+class Chores:
+    """What beat would ring for besides the sweep, in a thread beside the sequencer's, which waits for none of it."""
+
+    EVERY = 60.0  # seconds at most between two looks; a task knows itself whether it is due
+
+    def __init__(self) -> None:
+        self._stopped = Event()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._stopped = Event()
+            self._thread = Thread(target=self.run, name="chores", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def run(self) -> None:
+        """Look after everything that is scheduled, now and then, until stopped. The first look is not at once."""
+        names = {each["task"]: each["schedule"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
+        names.pop(sweep.name, None)
+        every = min([self.EVERY, *names.values()])
+        try:
+            while not self._stopped.wait(every):
+                for name in names:
+                    self._try(name)
+        finally:
+            connections.close_all()
+
+    def _try(self, name: str) -> None:
+        try:
+            current_app.tasks[name]()
+        except Exception:  # whatever it is, it is tried again, and the others are not kept waiting
+            logger.exception("%s failed", name)
+        finally:
+            close_old_connections()
+
+
+sequencer = Sequencer()

@@ -1,0 +1,1 @@
+"""Who: organisations, places, keys, what they may do and see."""

@@ -1,0 +1,66 @@
+"""What an operator sees of partners. What the log says (keys, prefixes) and what was read is shown, never edited."""
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from .models import AccessRecord, ApiToken, Location, Partner, Prefix, SigningKey
+
+
+class ReadOnly(admin.ModelAdmin):
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Partner)
+class PartnerAdmin(admin.ModelAdmin):
+    list_display = ("name", "gln", "role")
+    list_filter = ("role",)
+    search_fields = ("name", "gln")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Partner | None = None) -> tuple[str, ...]:
+        return ("gln",) if obj else ()  # statements name it
+
+
+@admin.register(Location)
+class LocationAdmin(admin.ModelAdmin):
+    list_display = ("name", "gln", "operator", "valid_from", "valid_to")
+    search_fields = ("name", "gln")
+    autocomplete_fields = ("operator",)
+
+
+@admin.register(SigningKey)
+class SigningKeyAdmin(ReadOnly):
+    list_display = ("__str__", "partner", "state", "registered", "revoked", "vouched_by")
+
+
+@admin.register(Prefix)
+class PrefixAdmin(ReadOnly):
+    list_display = ("digits", "partner", "registered", "vouched_by")
+    search_fields = ("digits",)
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnly):
+    list_display = ("prefix", "partner", "label", "created", "revoked")
+    exclude = ("digest",)
+    actions = ("revoke",)
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, tokens: QuerySet[ApiToken]) -> None:
+        tokens.filter(revoked=None).update(revoked=timezone.now())
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("partners.change_apitoken")
+
+
+@admin.register(AccessRecord)
+class AccessRecordAdmin(ReadOnly):
+    list_display = ("at", "reader", "what", "subject", "purpose")

@@ -1,0 +1,7 @@
+"""GS1 numbers: in EPC URNs, in Digital Links, on labels. Pure.
+
+`identifiers`: `canonical` (any spelling to the one that is stored), the values `Gtin`, `Sgtin`, `Lgtin`, `Sscc`, `Gln`,
+`Sgln`, `Pgln`, and `gln_of`, `gtin_of`, `is_sgtin`, `is_sscc`, `matches_prefix`, `check_digit`.
+`element_string`: `parse_scan` (anything a scanner yields) and `ElementString`.
+`errors`: `Gs1Error`, whose `code` says what is wrong. The rest is this package's own business.
+"""

@@ -1,0 +1,233 @@
+"""Organisations, their places, their keys, what they may issue, and who has read of them.
+
+    Partner ─┬─ Location     where it acts, from when to when
+             ├─ SigningKey   which keys speak for it
+             ├─ Prefix       which products it may issue
+             ├─ Licence      where it may trade
+             └─ ApiToken     how its systems log in
+
+Keys and prefixes are what statements in the log said. What such a row keeps of the log is the *number* that its
+statement was accepted under: order decides what is valid, not the clock (FORMATS section 6).
+"""
+
+import secrets
+from collections.abc import Iterable
+from datetime import datetime
+from hashlib import sha256
+from typing import Self
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+
+from .gs1.application_identifiers import check
+from .gs1.errors import Gs1Error
+
+
+def is_gln(text: str) -> None:
+    """A validator for forms and commands."""
+    try:
+        check("417", text)
+    except Gs1Error as error:
+        raise ValidationError(str(error), code=error.code) from error
+
+
+class Role(models.TextChoices):
+    """What an organisation does in the chain: the DSCSA's trading partners, and who watches over them."""
+
+    MANUFACTURER = "manufacturer"
+    REPACKAGER = "repackager"
+    WHOLESALE_DISTRIBUTOR = "wholesale_distributor"
+    THIRD_PARTY_LOGISTICS = "third_party_logistics", "Third-party logistics provider"
+    DISPENSER = "dispenser"
+    REGULATOR = "regulator"
+    OPERATOR = "operator", "Operator of this node"
+
+
+class Partner(models.Model):
+    """An organisation, and the account its systems act as."""
+
+    gln = models.CharField("GLN", max_length=13, primary_key=True, validators=[is_gln])
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=32, choices=Role)
+    admitted = models.BigIntegerField(null=True, blank=True)  # number of the entry that said so
+    left = models.BigIntegerField(null=True, blank=True)  # and of the one that ended it
+
+    is_authenticated = True  # whoever has this value has shown a token of the partner's
+    is_anonymous = False
+
+    class Meta:
+        ordering = ("name",)
+        constraints = (models.CheckConstraint(condition=Q(role__in=Role.values), name="partner_has_a_known_role"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.gln})"
+
+
+class LocationQuerySet(models.QuerySet["Location"]):
+    """Reads dated master data."""
+
+    def operators(self, glns: Iterable[str]) -> "Operators":
+        """Who operates these places, for any time: one query."""
+        return Operators(self.filter(gln__in=set(glns)))
+
+
+class Location(models.Model):
+    """That a partner operates a place, from one instant until another."""
+
+    gln = models.CharField("GLN", max_length=13, validators=[is_gln])
+    operator = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="locations")
+    name = models.CharField(max_length=200)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)  # the first instant at which it no longer is
+
+    objects = LocationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("gln", "valid_from")
+        constraints = (
+            models.UniqueConstraint(fields=["gln", "valid_from"], name="location_begins_once"),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="location_ends_after_it_begins"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.gln})"
+
+
+class Operators:
+    """Who operates a place at a time; a place that nobody wrote down stands for its own operator."""
+
+    def __init__(self, locations: Iterable[Location]) -> None:
+        self._periods: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
+        for row in sorted(locations, key=lambda row: row.valid_from, reverse=True):  # the last to begin comes first
+            self._periods.setdefault(row.gln, []).append((row.valid_from, row.valid_to, row.operator_id))
+
+    def at(self, gln: str, time: datetime) -> str:
+        """The operator's GLN. Where periods overlap, the one that began last counts."""
+        for begins, ends, operator in self._periods.get(gln, ()):
+            if begins <= time and (ends is None or time < ends):
+                return operator
+        return gln
+
+
+class SigningKey(models.Model):
+    """A key that speaks for a partner: for what is accepted after its registration and before its revocation."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="keys")
+    kid = models.BinaryField(max_length=32)  # RFC 9679 thumbprint
+    alg = models.SmallIntegerField()  # COSE: -19 Ed25519, -9 ESP256
+    public = models.BinaryField(max_length=65)  # 32 bytes of Ed25519, or the uncompressed P-256 point
+    vouched_by = models.CharField(max_length=13)  # GLN of who signed the registration: an authority, or the partner
+    vouched_kid = models.BinaryField(max_length=32)  # and with which key
+    registered = models.BigIntegerField()  # number of the entry that registered it
+    revoked = models.BigIntegerField(null=True, blank=True)  # number of the entry that revoked it
+    compromised = models.DateTimeField(null=True, blank=True)  # since when others may have had it, as its revoker says
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["partner", "kid"], name="key_is_registered_once"),
+            models.CheckConstraint(condition=Q(revoked__gt=F("registered")), name="key_is_revoked_after_registration"),
+            models.CheckConstraint(
+                condition=Q(compromised__isnull=True) | Q(revoked__isnull=False), name="compromised_key_is_revoked"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{bytes(self.kid).hex()[:16]} of {self.partner_id}"
+
+    @property
+    def state(self) -> str:
+        """`valid` or `revoked`: what a status says of it now (FORMATS section 6)."""
+        return "valid" if self.revoked is None else "revoked"
+
+
+class Prefix(models.Model):
+    """That a partner may issue a product, or all products of a company prefix."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="prefixes")
+    digits = models.CharField(max_length=14)  # a GTIN-14, or a GS1 company prefix
+    vouched_by = models.CharField(max_length=13)  # GLN of the authority
+    vouched_kid = models.BinaryField(max_length=32)
+    registered = models.BigIntegerField()  # number of the entry
+
+    class Meta:
+        ordering = ("digits",)
+        verbose_name_plural = "prefixes"
+        constraints = (
+            models.UniqueConstraint(
+                fields=["digits", "partner", "registered"], name="prefix_is_named_once_a_statement"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.digits} by {self.partner_id}"
+
+
+class Licence(models.Model):
+    """That an authority lets a partner trade in some states, from one day to another."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="licences")
+    licence = models.CharField(max_length=100)  # its number, as its authority writes it
+    role = models.CharField(max_length=32, choices=Role)
+    states = models.JSONField()  # two letters each, sorted
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField()
+    vouched_by = models.CharField(max_length=13)  # GLN of the authority
+    registered = models.BigIntegerField()  # number of the entry
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="licence_is_what_one_entry_says"),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="licence_ends_after_it_begins"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.licence} of {self.partner_id}"
+
+
+class ApiToken(models.Model):
+    """How a partner's system logs in. The token itself is shown once and kept nowhere."""
+
+    BEGINNING = "upt_"  # by which scanners for leaked secrets recognise one
+
+    partner = models.ForeignKey(Partner, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.BinaryField(max_length=32, unique=True)  # SHA-256; a random token needs no slow hash
+    prefix = models.CharField(max_length=12)  # of the token, to tell which is which
+    label = models.CharField(max_length=100, blank=True)
+    created = models.DateTimeField()
+    revoked = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created",)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.partner_id}"
+
+    @classmethod
+    def issue(cls, partner: Partner, label: str = "", *, now: datetime) -> tuple[Self, str]:
+        """A new token: its row, and the text that is shown this once."""
+        token = cls.BEGINNING + secrets.token_urlsafe(32)
+        digest = cls.digest_of(token)
+        return cls.objects.create(partner=partner, digest=digest, prefix=token[:12], label=label, created=now), token
+
+    @staticmethod
+    def digest_of(token: str) -> bytes:
+        return sha256(token.encode()).digest()
+
+
+class AccessRecord(models.Model):
+    """That one party read what is known of another's goods. Written with the answer, or there is no answer."""
+
+    reader = models.CharField(max_length=13)  # GLN
+    subject = models.TextField()  # the canonical EPC, or what else was asked for
+    what = models.CharField(max_length=32)  # of it: chain, bundle, openings
+    purpose = models.CharField(max_length=64)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["subject", "at"], name="who_read_of_it"),)
+
+    def __str__(self) -> str:
+        return f"{self.reader} read {self.what} of {self.subject}"

@@ -1,0 +1,36 @@
+"""Statements that are asked all day: PostgreSQL plans them once a connection, not each time.
+
+Planning a join of a dozen tables takes it longer than the answer. (A PgBouncer in between has to be one that knows
+prepared statements: 1.21, `max_prepared_statements`.) SQLite's driver keeps statements prepared by itself.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from django.db import connection
+
+
+def fetch(sql: str, params: Sequence[Any]) -> list[Any]:
+    """The rows of a statement; `sql` is a constant, so that it is one statement for ever."""
+    with _cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())
+
+
+def _cursor() -> Any:
+    if connection.vendor != "postgresql":
+        return connection.cursor()
+    connection.ensure_connection()
+    connection.connection.prepare_threshold = 0  # Django's own cursors, which bind on this side, prepare nothing
+    with connection.wrap_database_errors:
+        cursor = _binding_there()(connection.connection)
+    return connection._prepare_cursor(cursor)  # type: ignore[attr-defined]  # counted and guarded as any other
+
+
+@cache
+def _binding_there() -> Any:
+    """The cursor that leaves parameters to the server."""
+    from django.db.backends.postgresql.base import ServerBindingCursor  # needs psycopg
+
+    return ServerBindingCursor

@@ -1,0 +1,182 @@
+"""Every page, for everyone: small screens, dark rooms, keyboards, screen readers, paper."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import DESK, PHONE, keep
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "scan": "/",
+    "demo": "/demo",
+    "log": "/log/",
+    "log-witnesses": "/log/witnesses",
+    "log-checkpoints": "/log/checkpoints",
+    "verify-offline": "/verify-offline",
+    "codes": "/problems/",
+    "code": "/problems/already_dispensed",
+    "not-found": "/nothing",
+    "not-in-this-way": "/proof",
+}
+PACKS = {
+    "genuine": "A good pack",
+    "dispensed": "A dispensed pack",
+    "cloned": "A cloned pack",
+    "unknown": "An unknown pack",
+    "told-by-its-receiver": "A pack told of by its receiver",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": DESK},
+    "dark": {"color_scheme": "dark", "viewport": DESK},
+    "phone": {"color_scheme": "light", "viewport": PHONE},
+    "phone-dark": {"color_scheme": "dark", "viewport": PHONE},
+    "forced-colors": {"forced_colors": "active", "viewport": DESK},
+}
+
+
+def visits(page: Page) -> Iterator[str]:
+    """Every page there is, and every answer."""
+    for name, path in PAGES.items():
+        page.goto(path)
+        yield name
+    for name, title in PACKS.items():
+        page.goto("/demo")
+        page.get_by_role("button", name=title).click()
+        expect(page.locator("#verdict")).to_be_visible()
+        yield name
+    page.goto("/demo")
+    page.get_by_role("button", name="A good pack").click()
+    page.locator(".logged a").first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Entry")
+    yield "log-entry"
+    page.goto("/")
+    page.keyboard.press("Enter")
+    expect(page.locator(".errorlist")).to_be_visible()
+    yield "nothing-came"
+    page.keyboard.type("hello world")
+    page.keyboard.press("Enter")
+    expect(page.locator(".why")).to_be_visible()
+    yield "unreadable"
+    page.goto("/")
+    page.get_by_text("Type instead").click()
+    page.get_by_label("Expiry").fill("soon")
+    page.keyboard.press("Enter")
+    expect(page.locator(".errorlist")).to_be_visible()
+    yield "typed-wrong"
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_to_complain_of(opens: Callable[..., Page], look: str) -> None:
+    page = opens(reduced_motion="reduce", **LOOKS[look])
+    found = {}
+    for name in visits(page):
+        keep(page, f"{name}-{look}")
+        results = Axe().run(page)
+        if results.violations_count:
+            found[name] = results.generate_report()
+    assert found == {}
+
+
+def test_nothing_has_to_be_scrolled_sideways(opens: Callable[..., Page]) -> None:
+    page = opens(viewport={"width": 320, "height": 640})  # WCAG 2.2, 1.4.10
+    wide = [name for name in visits(page) if page.evaluate("() => document.documentElement.scrollWidth > innerWidth")]
+    assert wide == []
+
+
+#: Numbers that begin on one line and end on the next, though they fit on one; and a choice that is cut.
+BROKEN = """() => [...document.querySelectorAll(".whole")].filter((each) => each.checkVisibility())
+    .filter((each) => each.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(each).fontSize))
+    .map((each) => each.textContent)"""
+CUT = """() => { const shown = document.querySelector(".looking-as select"), style = getComputedStyle(shown);
+    const ruler = Object.assign(document.createElement("canvas").getContext("2d"), { font: style.font });
+    const room = shown.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20; // its arrow
+    return [...shown.options].map((each) => each.text).filter((text) => ruler.measureText(text).width > room); }"""
+
+
+def test_on_a_phone_no_number_is_broken_and_no_choice_is_cut(opens: Callable[..., Page]) -> None:
+    page = opens(viewport={"width": 390, "height": 844})
+    broken = {name: found for name in visits(page) if (found := page.evaluate(BROKEN))}
+    assert broken == {}
+    assert page.evaluate(CUT) == []
+
+
+def test_on_a_desk_there_are_two_packs_beside_each_other(page: Page) -> None:
+    page.goto("/demo")
+    first, second = (page.locator(".shelf > li").nth(n).bounding_box() for n in (0, 1))
+    assert first
+    assert second
+    assert first["y"] == second["y"]
+
+
+#: What is to be pressed, and smaller than a thumb (44 pixels); links within a sentence may be.
+SMALL = """() => [...document.querySelectorAll("button, input, select, summary, nav a, .button, dt a")]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => Math.min(each.getBoundingClientRect().width, each.getBoundingClientRect().height) < 44)
+    .map((each) => each.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_everything_to_press_is_large_enough_for_a_thumb(opens: Callable[..., Page], viewport: dict[str, int]) -> None:
+    page = opens(viewport=viewport)
+    small = {name: found for name in visits(page) if (found := page.evaluate(SMALL))}
+    assert small == {}
+
+
+#: What has the focus, "" for the page itself; and the line around it.
+FOCUSED = """() => [document.activeElement, getComputedStyle(document.activeElement).outlineStyle]
+    .map((each) => each.tagName ? (each === document.body ? "" : each.name || each.textContent.trim()) : each)"""
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> None:
+    page.goto("/demo")
+    page.get_by_role("button", name="A good pack").click()
+    expect(page.locator("#verdict")).to_be_visible()
+    reached = []
+    for _ in range(30):  # all the way round
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(FOCUSED)
+        reached.append(name)
+        assert outline != "none" or name == "", name
+    assert {"Skip to the content", "Scan", "party", "scan", "Type instead", "genuine", "Copy"} <= set(reached)
+
+
+def test_the_skip_link_skips(page: Page) -> None:
+    page.goto("/log/")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    expect(page.locator(".skip")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
+
+
+def test_a_screen_reader_hears_the_answer_with_the_field(page: Page) -> None:
+    page.goto("/demo")
+    page.get_by_role("button", name="A dispensed pack").click()
+    expect(page).to_have_title("Do not dispense · Unitproof")
+    expect(page.get_by_label("Scan a pack")).to_have_accessible_description(
+        "Do not dispense A pack with this serial number has been dispensed already."
+    )
+
+
+def test_nothing_moves_for_who_wants_nothing_to_move(opens: Callable[..., Page]) -> None:
+    page = opens(reduced_motion="reduce")
+    page.goto("/demo")
+    page.get_by_role("button", name="A good pack").click()
+    expect(page.locator("#verdict")).to_be_visible()
+    assert page.evaluate("() => document.getAnimations().length") == 0
+
+
+def test_on_paper_there_is_the_answer_and_no_buttons(page: Page) -> None:
+    page.goto("/demo")
+    page.get_by_role("button", name="A dispensed pack").click()
+    page.emulate_media(media="print")
+    keep(page, "paper")
+    for shown in ("#verdict", ".timeline", ".checks", ".pack"):
+        expect(page.locator(shown)).to_be_visible()
+    for hidden in (".top", ".again", ".yourself button", ".demonstration"):
+        expect(page.locator(hidden).first).to_be_hidden()

@@ -1,0 +1,136 @@
+"""A node as it runs: processes over the test's own database, there to be killed.
+
+    node.serve()     gunicorn: processes of many threads, at `node.address`
+    node.work()      a Celery worker, which sweeps as well
+    node.run(...)    any Python of ours, to its end
+
+Every process leads a session of its own and is ended by its number, with whatever it forked.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import connection
+
+PATIENCE = 30.0  # seconds that anything may take to be there
+
+
+class NotInTime(Exception):
+    """What was waited for did not come."""
+
+
+def wait_for(what: str, there: Callable[[], object], patience: float = PATIENCE) -> float:
+    """Wait until it is there; how long that took, in seconds."""
+    began = time.monotonic()
+    while not there():
+        if time.monotonic() - began > patience:
+            raise NotInTime(f"{what}: not within {patience} seconds")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def database_url() -> str:
+    """The test's database, as another process names it."""
+    name = connection.settings_dict["NAME"]
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{name}"
+    return urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
+
+
+class Process:
+    """A process of ours, and what it says."""
+
+    def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
+        self._log: IO[bytes] = log.open("ab")
+        self.log = log
+        self.popen = subprocess.Popen(  # a session of its own: to end it with its children, and nothing else
+            command, cwd=settings.BASE_DIR, env=environment, stdout=self._log, stderr=self._log, start_new_session=True
+        )
+
+    def kill(self) -> None:
+        """kill -9, children included."""
+        if self.popen.returncode is None:
+            os.killpg(self.popen.pid, signal.SIGKILL)
+            self.popen.wait()
+        self._log.close()
+
+
+class Node:
+    def __init__(self, folder: Path, *, redis_url: str = "", workers: int = 2) -> None:
+        self.folder = folder
+        self.redis_url = redis_url
+        self.workers = workers  # processes that answer HTTP
+        self.port = free_port()
+        self.processes: list[Process] = []
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {
+            "DATABASE_URL": database_url(),
+            "REDIS_URL": self.redis_url,
+            "VAR_DIR": str(self.folder),
+            "KEYS_DIR": str(settings.KEYS_DIR),
+            "AUTHORITIES": str(settings.AUTHORITIES),
+            "WITNESSES": str(settings.WITNESSES),
+            "SWEEP_EVERY_SECONDS": "1",
+            "PROMETHEUS_MULTIPROC_DIR": str(self.folder / "metrics"),
+        }
+
+    def serve(self) -> Process:
+        """Answer HTTP."""
+        size = ["--workers", str(self.workers), "--threads", "12", "--backlog", "512"]
+        process = self._start("gunicorn", "gunicorn", "traceability.wsgi", "--bind", f"127.0.0.1:{self.port}", *size)
+        wait_for(f"gunicorn, see {process.log}", lambda: listens(self.port))
+        return process
+
+    def work(self) -> Process:
+        """Do what Celery's queue and clock say."""
+        schedule = str(self.folder / "beat")
+        options = ["--beat", "--schedule", schedule, "--pool", "solo", "--loglevel", "warning"]
+        return self._start("celery", "celery", "--app", "traceability", "worker", *options)
+
+    def run(self, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        """Run a module of ours and wait for its end, whatever that is."""
+        command = [sys.executable, "-m", module, *arguments]
+        return subprocess.run(
+            command,
+            cwd=settings.BASE_DIR,
+            env=self.environment | environment,
+            capture_output=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def _start(self, name: str, module: str, *arguments: str) -> Process:
+        command = [sys.executable, "-m", module, *arguments]
+        process = Process(command, self.environment, self.folder / f"{name}.log")
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.kill()

@@ -1,0 +1,66 @@
+"""Redis is a doorbell: with it the log is integrated at once; without it captures go on, and a sweep finds the work."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ledger.models import Entry
+from tests.chaos.node import Node, wait_for
+from tests.chaos.partner import Partners
+from tests.chaos.redis_server import PROGRAM, RedisServer
+from tests.signing import Signed, sign_over
+from tests.world import World, document, unit
+
+pytestmark = pytest.mark.skipif(PROGRAM is None, reason="no redis-server here")
+SLOWEST = 1.0  # seconds that a capture may take, whatever becomes of Redis
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def node(world: World, redis_server: RedisServer, tmp_path: Path) -> Iterator[Node]:
+    found = Node(tmp_path, redis_url=redis_server.url, workers=1)
+    yield found
+    found.stop()
+
+
+def commissioned(world: World, serial: str) -> Signed:
+    return sign_over(world.maker, document(world.maker.commissioning(unit(serial))), {})
+
+
+def nothing_waits() -> bool:
+    return not Entry.objects.filter(index=None).exists()
+
+
+def test_a_worker_integrates_what_captures_append(world: World, node: Node, partners: Partners) -> None:
+    node.work()
+    for nth in range(5):
+        signed = commissioned(world, f"W{nth}")
+        assert partners.hands_in(world.maker, signed).status == 201
+    wait_for("the receipt", lambda: partners.receipt(world.maker, signed).status == 200)
+    assert nothing_waits()
+
+
+def test_captures_go_on_while_redis_is_emptied_stands_still_is_killed_and_comes_back(
+    world: World, node: Node, partners: Partners, redis_server: RedisServer
+) -> None:
+    node.work()
+    assert partners.hands_in(world.maker, commissioned(world, "FIRST")).status == 201  # which loads the code
+    wait_for("the worker", nothing_waits)
+
+    events = {5: "empty", 10: "stop", 15: "go_on", 20: "empty", 25: "kill", 45: "start", 50: "empty"}
+    answers = []
+    for nth in range(55):
+        if nth in events:
+            getattr(redis_server, events[nth])()
+        answers.append(partners.hands_in(world.maker, commissioned(world, f"R{nth}")))
+    assert {answer.status for answer in answers} == {201}
+    assert max(answer.seconds for answer in answers) < SLOWEST
+    assert wait_for("the log", nothing_waits) < 10

@@ -1,0 +1,71 @@
+"""What every test stands on: a database in a file, and no network beyond this machine."""
+
+import sys
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from ledger import keys
+
+#: By marker, why its tests cannot run here; "" if they can.
+MISSING = {
+    "servers": "" if settings.REDIS_URL and connection.vendor == "postgresql" else "DATABASE_URL and REDIS_URL not set",
+    "browser": "" if which("chromium") else "no chromium here",
+}
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def stay_on_this_machine(event: str, args: tuple[Any, ...]) -> None:
+    """An audit hook: nothing a test does may depend on a network, or reach one."""
+    if event == "socket.connect" and isinstance(args[1], tuple) and not str(args[1][0]).startswith(LOOPBACK):
+        raise PermissionError(f"tests stay on this machine: refused to connect to {args[1]}")
+
+
+sys.addaudithook(stay_on_this_machine)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a test needs and this machine has not is said in the summary, test by test."""
+    for item in items:
+        for mark, missing in MISSING.items():
+            if missing and item.get_closest_marker(mark):
+                item.add_marker(pytest.mark.skip(reason=missing))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """SQLite in a file: threads of a test see one database, and two test runs never the same one."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        database.setdefault("TEST", {})["NAME"] = str(tmp_path_factory.mktemp("database") / "unitproof.sqlite3")
+
+
+@pytest.fixture(autouse=True)
+def own_keys_and_authorities(settings: Any, tmp_path: Path) -> None:
+    """No test reads or writes the keys of the node that a developer runs beside it."""
+    settings.KEYS_DIR = tmp_path / "keys"
+    settings.AUTHORITIES = tmp_path / "authorities.json"
+    settings.GOVERNORS = tmp_path / "governors.json"
+    settings.WITNESSES = tmp_path / "witnesses.policy"
+    settings.WITNESSED_LOGS = tmp_path / "witnessed.policy"
+    settings.ANCHORS = tmp_path / "anchors.toml"
+
+
+@pytest.fixture
+def node_keys(settings: Any, own_keys_and_authorities: None) -> None:
+    """A node that can promise and sign."""
+    keys.make(settings.KEYS_DIR, settings.LOG_ORIGIN)
+
+
+@pytest.fixture
+def world(db: None, own_keys_and_authorities: None) -> Any:
+    """A small world to act in; see `tests/world.py`."""
+    from tests.world import World
+
+    return World()

@@ -1,0 +1,81 @@
+"""A witness alone: one command, a folder, and a list of logs."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from ledger.tlog import note
+from ledger.tlog.checkpoint import CosignatureVerifier
+from ledger.tlog.note import parse_key
+from tests.chaos.node import free_port, listens, wait_for
+from tests.ledger.test_witness import LOG, head, request
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def start(folder: Path, port: int, logs: Path) -> "subprocess.Popen[bytes]":
+    command = [sys.executable, "manage.py", "witness", str(folder), "--name", "witness.example/w1"]
+    environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(folder / "var")}
+    process = subprocess.Popen(
+        [*command, "--logs", str(logs), "--bind", f"127.0.0.1:{port}"],
+        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for("the witness", lambda: listens(port) or process.poll() is not None)
+    return process
+
+
+def kill(process: Any) -> None:
+    """kill -9, with the process that it has forked."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    process.stdout.close()
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    (tmp_path / "logs.policy").write_text(f"log {LOG.verifier}\nquorum none\n")
+    return tmp_path / "logs.policy"
+
+
+@pytest.fixture
+def started() -> Iterator[list[Any]]:
+    processes: list[Any] = []
+    yield processes
+    for process in processes:
+        kill(process)
+
+
+def test_it_cosigns_remembers_over_a_kill_and_prints_the_line_of_a_policy(
+    tmp_path: Path, logs: Path, started: list[Any]
+) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/add-checkpoint"
+    started.append(start(tmp_path / "w1", port, logs))
+    answer = httpx.post(address, content=request(0, 7).encode())
+    printed = started[0].stdout.readline().decode()
+    line = re.fullmatch(r"witness (\S+) (\S+) (\S+)\n", printed)
+    assert line, printed
+    verifier = parse_key(line[2], [CosignatureVerifier])
+    assert note.open(head(7) + answer.text, [verifier]).signatures
+    kill(started[0])
+    started.append(start(tmp_path / "w1", port, logs))
+    again = httpx.post(address, content=request(0, 8).encode())
+    assert (again.status_code, again.text) == (409, "7\n")
+    assert httpx.get(f"http://127.0.0.1:{port}/admin/").status_code == 404  # a witness answers nothing else
+
+
+def test_without_a_log_to_witness_it_says_so(tmp_path: Path, logs: Path, started: list[Any]) -> None:
+    logs.write_text("quorum none\n")
+    started.append(start(tmp_path / "w1", free_port(), logs))
+    assert started[0].wait(timeout=20) == 1
+    assert b"no log to witness" in started[0].stdout.read()

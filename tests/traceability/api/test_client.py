@@ -1,0 +1,207 @@
+"""The whole story over a real connection, by the client that partners use."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from ledger import tasks
+from ledger.tlog.checkpoint import Cosigner
+from ledger.tlog.cose import PrivateKey
+from ledger.tlog.note import Signer
+from ledger.tlog.receipt import MEDIA_TYPE
+from partners.models import ApiToken
+from tests.world import GTIN, LOT, Party, World, document, unit
+from traceability import statements
+from traceability.cli import main
+from traceability.client import Node, NodeRefused
+from traceability.models import Registration
+from traceability.statements import KeyAlgorithm
+from traceability.submission import Opening
+from traceability.trust import own_policy
+
+SCAN = f"]d201{GTIN}21A1\x1d1728123110{LOT}"
+
+
+@pytest.fixture
+def world(live_server: Any, own_keys_and_authorities: None) -> World:
+    return World()
+
+
+@pytest.fixture
+def node(live_server: Any) -> Any:
+    nodes: list[Node] = []
+
+    def asked_by(party: Party | None) -> Node:
+        token = ApiToken.issue(party.partner, now=party.world.now)[1] if party else ""
+        nodes.append(Node(live_server.url, token))
+        return nodes[-1]
+
+    yield asked_by
+    for each in nodes:
+        each.__exit__()
+
+
+def test_from_the_line_to_the_proof(world: World, node: Any) -> None:
+    maker, pharmacy = node(world.maker), node(world.pharmacy)
+    made = maker.submit(document(world.maker.commissioning(unit("A1"))), world.maker.key)
+    shipped = maker.submit(document(world.maker.shipping(unit("A1"), world.pharmacy)), world.maker.key)
+    tasks.sweep()
+    assert all(maker.receipt(each.id).startswith("c2sp.org/tlog-proof@v1\n") for each in (made, shipped))
+    assert node(None).verify(SCAN)["verdict"] == "verified"
+    assert len(pharmacy.verify(SCAN)["chain"]) == 2
+    assert len(pharmacy.bundle(unit("A1"))) > 1000
+    with pytest.raises(NodeRefused, match="not_found"):
+        node(world.stranger).bundle(unit("A1"))
+
+
+def test_signed_without_a_connection_and_handed_in_later(world: World, node: Any) -> None:
+    tasks.sweep()  # a checkpoint, by which a client knows the log
+    maker = node(world.maker)
+    done = maker.submit_offline(document(world.maker.commissioning(unit("A1"))), world.maker.key, world.maker.gln)
+    assert maker.http.get(f"/api/v1/submissions/{done.id}").json()["entry"] == done.answer["entry"]
+
+
+def test_what_was_signed_and_promised_is_kept_for_its_owner(world: World, node: Any, tmp_path: Path) -> None:
+    done = node(world.maker).submit(document(world.maker.commissioning(unit("A1"))), world.maker.key)
+    done.keep(tmp_path / "kept")
+    statement, promise = ((tmp_path / "kept" / name).read_bytes() for name in ("statement", "promise"))
+    opening = Opening.parse((tmp_path / "kept" / "opening").read_bytes())
+    assert statements.open_promise(promise).payload.entry == statements.entry(opening.entry, statement)
+    assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
+
+
+class Liar(BaseHTTPRequestHandler):
+    """Says to everything what its class was told to."""
+
+    body, status = b"", 200
+
+    def do_GET(self) -> None:
+        self.send_response(self.status)
+        self.end_headers()
+        self.wfile.write(self.body)
+
+    do_POST = do_GET  # noqa: N815 - likewise
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def liar() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[1]", b"null", b"{}", b'{"entry":5}', b"\xff\xfe", b"5"])
+@pytest.mark.parametrize("status", [200, 400, 502])
+def test_whoever_is_no_node_gets_a_plain_word_for_it(
+    liar: str, body: bytes, status: int, monkeypatch: pytest.MonkeyPatch, key_file: Path
+) -> None:
+    monkeypatch.setattr(Liar, "body", body)
+    monkeypatch.setattr(Liar, "status", status)
+    office = ["--node", liar, "--key", str(key_file), "--gln", "9521000000995", "--about", "9521050000013"]
+    assert main(["prefix", *office, "9521050"]) == 2
+    told = key_file.with_name("document.json")
+    told.write_text("{}")
+    assert main(["submit", str(told), "--node", liar, "--key", str(key_file)]) == 2
+    kept = key_file.with_name("x.unitproof")
+    assert main(["proof", unit("A1"), "--node", liar, "--out", str(kept)]) == 2
+    assert not kept.exists()
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    (tmp_path / "key.pem").write_bytes(PrivateKey.generate().to_pem())
+    return tmp_path / "key.pem"
+
+
+def test_a_key_is_registered_by_whoever_may_without_an_account(world: World, node: Any) -> None:
+    tasks.sweep()
+    nobody = node(None)
+
+    def said() -> statements.Key:
+        key = PrivateKey.generate().public
+        return statements.Key(
+            about=world.maker.gln,
+            kid=key.kid,
+            alg=KeyAlgorithm.ED25519,
+            public=key.raw,
+            **nobody.said_by(world.authority.gln),
+        )
+
+    vouched = said()
+    entry = nobody.register(vouched, world.authority.key)
+    assert bytes(Registration.objects.get(statement_id=vouched.id).entry.entry).hex() == entry
+    with pytest.raises(NodeRefused, match="unknown_key"):
+        nobody.register(said(), PrivateKey.generate())
+
+
+# ---- receipts, in either form ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(world: World, node: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """What its owner has of one submission: what `submit --keep` wrote, both receipts, and a policy."""
+    maker = node(world.maker)
+    done = maker.submit(document(world.maker.commissioning(unit("A1"))), world.maker.key)
+    tasks.sweep()
+    done.keep(tmp_path / "kept")
+    (tmp_path / "tlog.receipt").write_text(maker.receipt(done.id))
+    asked = maker.ask("GET", f"/api/v1/submissions/{done.id}/receipt", headers={"Accept": MEDIA_TYPE})
+    (tmp_path / "cose.receipt").write_bytes(asked.content)
+    (tmp_path / "policy.json").write_text(str(own_policy()))
+    (tmp_path / "entry").write_text(done.answer["entry"])
+    return tmp_path
+
+
+@pytest.mark.parametrize("form", ["tlog", "cose"])
+def test_a_receipt_is_checked_against_what_one_kept(kept: Path, form: str, capsys: pytest.CaptureFixture[str]) -> None:
+    typed = ["receipt", str(kept / f"{form}.receipt"), "--policy", str(kept / "policy.json")]
+    assert main([*typed, "--kept", str(kept / "kept")]) == 0
+    said = capsys.readouterr().out
+    assert main([*typed, "--entry", (kept / "entry").read_text()]) == 0
+    assert capsys.readouterr().out == said
+    assert said.startswith("entry ")
+    assert "localhost/log; not independently witnessed" in said
+    assert main([*typed, "--entry", "00" * 32]) == 1
+    assert capsys.readouterr().out.startswith("REFUSED\n")
+
+
+@pytest.mark.parametrize(("form", "member"), [("tlog", "tlog-proof"), ("cose", "cose-receipt")])
+def test_a_receipt_is_shown(kept: Path, form: str, member: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", str(kept / f"{form}.receipt")]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert (member in shown, isinstance(shown["hashes"], list)) == (True, True)
+
+
+def test_a_receipt_without_witnesses_does_not_do_for_who_asks_for_them(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = json.loads((kept / "policy.json").read_text())
+    cosigner = Cosigner("w.example", PrivateKey.generate())
+    policy["tlog"] = policy["tlog"].replace("quorum none", f"witness w {cosigner.verifier}\nquorum w")
+    (kept / "policy.json").write_text(json.dumps(policy))
+    for form in ("tlog", "cose"):
+        typed = ["receipt", str(kept / f"{form}.receipt"), "--policy", str(kept / "policy.json")]
+        assert main([*typed, "--kept", str(kept / "kept")]) == 1
+        assert "no_quorum" in capsys.readouterr().out
+
+
+def test_a_receipt_of_a_log_that_the_policy_does_not_name_is_refused(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = json.loads((kept / "policy.json").read_text())
+    other = Signer("localhost/log", PrivateKey.generate())
+    policy["tlog"] = f"log {other.verifier}\nquorum none\n"
+    (kept / "policy.json").write_text(json.dumps(policy))
+    for form in ("tlog", "cose"):
+        typed = ["receipt", str(kept / f"{form}.receipt"), "--policy", str(kept / "policy.json")]
+        assert main([*typed, "--kept", str(kept / "kept")]) == 1
+        capsys.readouterr()

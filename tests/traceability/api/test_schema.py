@@ -1,0 +1,76 @@
+"""`/api/schema/` and `/api/docs/`: whole, and at home without a network and under the Content-Security-Policy."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+
+from tests.traceability.api.conftest import described
+
+
+def operations() -> list[tuple[str, dict[str, Any]]]:
+    return [
+        (f"{method.upper()} {path}", operation)
+        for path, methods in described()["paths"].items()
+        for method, operation in methods.items()
+    ]
+
+
+def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() -> None:
+    assert described()["openapi"].startswith("3.1")
+    assert {name for name, _ in operations()} == {
+        "GET /api/v1/submissions",
+        "POST /api/v1/submissions",
+        "GET /api/v1/submissions/{submission}",
+        "POST /api/v1/submissions/{submission}/statement",
+        "GET /api/v1/submissions/{submission}/receipt",
+        "GET /api/v1/statements",
+        "POST /api/v1/statements",
+        "GET /api/v1/statements/{entry}/receipt",
+        "GET /api/v1/sightings",
+        "GET /api/v1/verify",
+        "GET /api/v1/items/bundle",
+        "GET /api/v1/items/openings",
+    }
+
+
+@pytest.mark.parametrize(("name", "operation"), operations(), ids=lambda each: each if isinstance(each, str) else "")
+def test_every_operation_says_what_it_does_and_what_can_go_wrong(name: str, operation: dict[str, Any]) -> None:
+    assert operation["summary"]
+    assert len(operation["description"]) > 20
+    assert operation["tags"]
+    for status, answer in operation["responses"].items():
+        assert answer["description"], status
+        if int(status) >= 400:
+            (content,) = answer["content"].items()
+            assert content[0] == "application/problem+json"
+            assert content[1]["examples"]
+
+
+def test_every_member_is_explained() -> None:
+    for name, schema in described()["components"]["schemas"].items():
+        for member, each in schema.get("properties", {}).items():
+            assert "description" in each or "$ref" in each or name in ("Problem", "OpenedItem"), (name, member)
+
+
+def test_the_pages_are_served_and_load_nothing_from_elsewhere(client: Client) -> None:
+    assert client.get("/api/schema/").status_code == 200
+    page = client.get("/api/docs/")
+    html = page.content.decode()
+    assert page.status_code == 200
+    loaded = re.findall(r'(?:src|href)="([^"]+)"', html)
+    assert loaded
+    assert all(address.startswith("/") and not address.startswith("//") for address in loaded)
+    for address in loaded:
+        if address.startswith("/static/"):
+            assert finders.find(address.removeprefix("/static/")), address
+
+
+def test_the_pages_need_no_exception_from_the_content_security_policy(client: Client) -> None:
+    page = client.get("/api/docs/")
+    html, policy = page.content.decode(), page.headers["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    assert not re.search(r"<script(?![^>]*\bsrc=)", html)
+    assert not re.search(r"<style|\bstyle=|\bon\w+=", html)

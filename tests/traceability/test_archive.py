@@ -1,0 +1,286 @@
+"""Everything of a party in one file: made by the node, checked without it."""
+
+import json
+from collections.abc import Callable
+from io import StringIO
+from pathlib import Path
+from zipfile import ZipFile, ZipInfo
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from ledger import log
+from tests.traceability.story import a_pallet, off_node, retracted
+from tests.traceability.test_proving import integrate, trusted
+from tests.world import CASE_GTIN, World, pallet, unit
+from traceability import archive, statements
+from traceability.archive import Report, Step, examine_archive
+from traceability.cli import main
+from traceability.export import export
+from traceability.policy import Policy
+from traceability.statements import b64
+
+GLN_OF_NOBODY = "9521141000021"
+
+
+@pytest.fixture
+def world(transactional_db: None, own_keys_and_authorities: None) -> World:
+    """Integrating is a transaction of its own, so nothing here is rolled back."""
+    return World()
+
+
+def a_year(world: World) -> None:
+    """A little of everything: packed, shipped, received, taken out without a record, put right, told by others."""
+    load, boxes, packs = a_pallet(world)
+    world.maker.ships(load, to=world.distributor)
+    world.distributor.receives(load, sender=world.maker)
+    world.distributor.unpacks(boxes, out_of=load)
+    world.distributor.ships(boxes[0], to=world.pharmacy)
+    world.pharmacy.dispenses(packs[0])
+    others = world.maker.commissions(serial=["B1", "B2"])
+    box = world.maker.commissions(serial="C9", gtin=CASE_GTIN)
+    event = world.maker.packing(others, box)
+    world.maker.tells(event)
+    world.maker.tells(retracted(event))
+    maker = off_node(world)
+    world.pharmacy.tells(
+        maker.commissioning([unit("R1"), unit("R2")]),
+        maker.packing([unit("R1"), unit("R2")], pallet(7)),
+        maker.shipping(pallet(7), world.pharmacy),
+    )
+    world.pharmacy.receives(pallet(7), sender=maker)
+
+
+def exported(world: World, gln: str, tmp_path: Path, bundles: int = 0) -> Path:
+    integrate(world)
+    out = tmp_path / f"{gln}.zip"
+    export(gln, out, now=world.now, bundles=bundles)
+    return out
+
+
+def examined(path: Path, policy: Policy) -> Report:
+    report = examine_archive(path, policy)
+    assert report.failure is None, report.failure
+    return report
+
+
+@pytest.mark.parametrize(
+    ("party", "submissions"), [("maker", 10), ("distributor", 3), ("pharmacy", 3), ("stranger", 0)]
+)
+def test_every_root_that_a_party_signed_is_computed_again_from_its_archive(
+    world: World, tmp_path: Path, party: str, submissions: int
+) -> None:
+    a_year(world)
+    gln = getattr(world, party).gln
+    report = examined(exported(world, gln, tmp_path), trusted(world))
+    assert (report.party, report.counted.get("submissions", 0), report.by_hash) == (gln, submissions, 0)
+    assert report.counted["registrations"] == (2 if party == "maker" else 1)
+
+
+def test_the_same_archive_is_the_same_bytes(world: World, tmp_path: Path) -> None:
+    a_year(world)
+    first = exported(world, world.maker.gln, tmp_path).read_bytes()
+    assert exported(world, world.maker.gln, tmp_path).read_bytes() == first
+
+
+def test_with_bundles_of_what_the_party_holds(world: World, tmp_path: Path) -> None:
+    a_year(world)
+    report = examined(exported(world, world.maker.gln, tmp_path, bundles=2), trusted(world))
+    assert report.counted["bundles"] == 2
+
+
+def test_what_waits_for_the_log_is_in_the_next_archive(world: World, tmp_path: Path) -> None:
+    world.maker.commissions(serial="A1")
+    integrate(world)
+    world.maker.commissions(serial="A2")
+    out = tmp_path / "maker.zip"
+    export(world.maker.gln, out, now=world.now)
+    assert examined(out, trusted(world)).counted["submissions"] == 1
+
+
+def test_an_archive_of_nobody_and_one_of_an_empty_log_are_refused(world: World, tmp_path: Path) -> None:
+    assert log.latest() is None
+    for gln in (GLN_OF_NOBODY, world.maker.gln):
+        with pytest.raises(CommandError):
+            call_command("export-participant", gln, "--out", str(tmp_path / "none.zip"), stderr=StringIO())
+    assert list(tmp_path.glob("*.zip*")) == []
+
+
+def test_the_command_writes_it_and_unitproof_verify_knows_it_for_what_it_is(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    a_year(world)
+    integrate(world)
+    out, policy = tmp_path / "maker.zip", tmp_path / "policy.json"
+    policy.write_text(str(trusted(world)))
+    said = StringIO()
+    call_command("export-participant", world.maker.gln, "--out", str(out), "--bundles", "1", stdout=said)
+    assert "10 submissions, 2 statements about keys and rights, 1 bundles" in said.getvalue()
+    assert main(["verify", str(out), "--policy", str(policy)]) == 0
+    assert "WHOLE: every step holds" in capsys.readouterr().out
+    assert main(["verify", str(out), "--policy", str(policy), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "verified"
+
+
+# ---- damaged, one way a case ----------------------------------------------------------------------------------------
+
+Files = dict[str, bytes]
+
+
+def rewritten(path: Path, change: Callable[[Files], None], *, signed_again: bool = False) -> Path:
+    """The same archive with some of its files changed; `signed_again` by the node, over a manifest that fits."""
+    with ZipFile(path) as file:
+        files: Files = {name: file.read(name) for name in file.namelist()}
+    change(files)
+    manifest, signed = files.pop(archive.MANIFEST), files.pop(archive.SIGNED)
+    with ZipFile(path, "w") as file:
+        writer = archive.Writer(file)
+        for name in sorted(files):
+            writer.add(name, files[name])
+        if signed_again:
+            manifest, signed = signed_by_the_node(writer, manifest, signed)
+        writer.add(archive.MANIFEST, manifest)
+        writer.add(archive.SIGNED, signed)
+    return path
+
+
+def signed_by_the_node(writer: archive.Writer, manifest: bytes, signed: bytes) -> tuple[bytes, bytes]:
+    from dataclasses import replace
+    from hashlib import sha256
+
+    from django.conf import settings
+
+    from ledger.keys import node_key
+
+    said = json.loads(manifest)
+    again = writer.manifest(origin=said["log"], party=said["party"], size=said["size"])
+    payload = replace(statements.open_archive(signed).payload, manifest=sha256(again).digest())
+    return again, statements.sign_archive(payload, node_key(), operator=settings.OPERATOR_GLN)
+
+
+def last(files: Files, name: str) -> str:
+    return max(each for each in files if each.startswith("submissions/") and each.endswith(f"/{name}"))
+
+
+def swap(name: str) -> Callable[[Files], None]:
+    def change(files: Files) -> None:
+        one, *_, other = sorted(each for each in files if each.startswith("submissions/") and each.endswith(f"/{name}"))
+        files[one], files[other] = files[other], files[one]
+
+    return change
+
+
+def edit(name: str, old: bytes, new: bytes) -> Callable[[Files], None]:
+    def change(files: Files) -> None:
+        at = last(files, name)
+        assert old in files[at]
+        files[at] = files[at].replace(old, new, 1)
+
+    return change
+
+
+def drop(what: str) -> Callable[[Files], None]:
+    def change(files: Files) -> None:
+        for name in [name for name in files if name.startswith(what)]:
+            del files[name]
+
+    return change
+
+
+def add(name: str) -> Callable[[Files], None]:
+    return lambda files: files.update({name: b"more"})
+
+
+def drop_last(files: Files) -> None:
+    drop(last(files, "document").removesuffix("document"))(files)
+
+
+def flip(files: Files) -> None:
+    at = last(files, "document")
+    files[at] = files[at][:-3] + bytes([files[at][-3] ^ 1]) + files[at][-2:]
+
+
+def first_leaf_by_another_hash(files: Files) -> None:
+    at = last(files, "leaves")
+    lines = [json.loads(line) for line in files[at].splitlines()]
+    lines[0]["leaves"][0] = ["i", b64(bytes(32))]
+    files[at] = b"".join(archive.leaf_line(line["leaves"]) for line in lines)
+
+
+def forget_a_line(files: Files) -> None:
+    at = last(files, "leaves")
+    files[at] = b"".join(files[at].splitlines(keepends=True)[1:])
+
+
+#: By name: the damage, whether the node itself did it and signed, and the step and code that find it.
+DAMAGED: dict[str, tuple[Callable[[Files], None], bool, Step, str]] = {
+    "document-altered": (flip, False, Step.FILES, "file_altered"),
+    "submission-left-out": (drop_last, False, Step.MANIFEST, "file_missing"),
+    "file-added": (add("submissions/more"), False, Step.MANIFEST, "file_added"),
+    "policy-altered": (lambda files: files.update({"policy.json": b"{}"}), False, Step.FILES, "file_altered"),
+    "file-left-out-by-the-node": (
+        lambda files: drop(last(files, "receipt"))(files),
+        True,
+        Step.STATEMENTS,
+        "file_missing",
+    ),
+    "stray-file-of-the-node": (add("stray"), True, Step.RIGHTS, "file_added"),
+    "document-of-another": (swap("document"), True, Step.DOCUMENTS, "payload_mismatch"),
+    "opening-of-another": (swap("opening"), True, Step.STATEMENTS, "wrong_root"),
+    "statement-of-another": (swap("statement"), True, Step.STATEMENTS, "wrong_root"),
+    "receipt-of-another": (swap("receipt"), True, Step.STATEMENTS, "wrong_log"),
+    "promise-of-another": (swap("promise"), True, Step.PROMISES, "another_promise"),
+    "document-altered-by-the-node": (flip, True, Step.DOCUMENTS, "payload_mismatch"),
+    "leaf-of-another-content": (edit("leaves", b'"none"', b'"unknown"'), True, Step.DOCUMENTS, "payload_mismatch"),
+    "leaf-by-another-hash": (first_leaf_by_another_hash, True, Step.DOCUMENTS, "payload_mismatch"),
+    "leaves-of-an-event-left-out": (forget_a_line, True, Step.DOCUMENTS, "malformed_archive"),
+    "key-never-registered": (drop("registrations/"), True, Step.STATEMENTS, "key_not_vouched_for"),
+    "no-checkpoint": (drop("checkpoint"), True, Step.CHECKPOINT, "malformed_archive"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_refuses(world: World, tmp_path: Path, name: str) -> None:
+    change, by_node, step, code = DAMAGED[name]
+    a_year(world)
+    path = rewritten(exported(world, world.maker.gln, tmp_path), change, signed_again=by_node)
+    failure = examine_archive(path, trusted(world)).failure
+    assert failure is not None
+    assert (failure.step, failure.code) == (step, code), failure
+
+
+def test_an_untouched_archive_written_again_still_holds(world: World, tmp_path: Path) -> None:
+    """So that what is refused above is refused for its damage."""
+    a_year(world)
+    path = exported(world, world.maker.gln, tmp_path)
+    examined(rewritten(path, lambda files: None), trusted(world))
+    examined(rewritten(path, lambda files: None, signed_again=True), trusted(world))
+
+
+def test_an_archive_by_another_node_or_of_another_log_is_refused(world: World, tmp_path: Path) -> None:
+    world.maker.commissions(serial="A1")
+    path, policy = exported(world, world.maker.gln, tmp_path), trusted(world)
+    unknown = Policy(policy.text, policy.authorities, ())
+    assert [failure.code for failure in (examine_archive(path, unknown).failure,) if failure] == ["unknown_node"]
+    other = Policy(policy.text, (), policy.nodes)
+    failure = examine_archive(path, other).failure
+    assert failure is not None
+    assert failure.step is Step.RIGHTS
+
+
+@pytest.mark.parametrize("damage", ["cut", "half", "unsorted", "text"])
+def test_a_file_that_is_no_whole_archive_is_refused_in_words(world: World, tmp_path: Path, damage: str) -> None:
+    world.maker.commissions(serial="A1")
+    path = exported(world, world.maker.gln, tmp_path)
+    data = path.read_bytes()
+    if damage == "unsorted":
+        with ZipFile(path) as file:
+            files = {name: file.read(name) for name in file.namelist()}
+        with ZipFile(path, "w") as file:
+            for name in reversed(files):
+                file.writestr(ZipInfo(name, archive.TIME), files[name])
+    else:
+        path.write_bytes({"cut": data[:-1], "half": data[: len(data) // 2], "text": b"PK\3\4 and no more"}[damage])
+    failure = examine_archive(path, trusted(world)).failure
+    assert failure is not None
+    assert failure.step is Step.READ

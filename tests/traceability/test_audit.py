@@ -1,0 +1,735 @@
+"""Whatever is edited, taken out, put in, swapped or put back as it was: the audit finds it, and says where.
+
+The cases are made from the models' fields, so that a new column which nothing checks fails here. The edits are SQL, as
+whoever owns the database would write it; what a constraint refuses counts as refused.
+"""
+
+import json
+import random
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.conf import settings as node
+from django.core.management import call_command
+from django.db import DatabaseError, connection, models, transaction
+from django.db.models import UniqueConstraint
+
+from ledger import anchoring, keys, log
+from ledger.models import Anchor, Checkpoint, Cosignature, Entry, Log, Tile, Witness
+from ledger.tlog.checkpoint import Cosigner
+from ledger.tlog.cose import PrivateKey
+from ledger.tlog.note import Note
+from partners import access
+from partners.models import AccessRecord, ApiToken, Licence, Location, Partner, Prefix, SigningKey
+from tests.ledger.tsa import Authority, openssl
+from tests.traceability.story import a_pallet, insisting, off_node, retracted
+from tests.traceability.test_rules import Board
+from tests.world import CASE_GTIN, Party, World, case, document, gln, pallet, unit
+from traceability import accesses, erasure, registration, statements
+from traceability.audit import audit, audit_if_due, begin
+from traceability.demo.documents import master_data
+from traceability.errors import Conflict
+from traceability.models import (
+    AccessInterval,
+    Audit,
+    Containment,
+    Draft,
+    Event,
+    ExceptionCase,
+    Item,
+    LegalHold,
+    Move,
+    Registration,
+    Sighting,
+    Submission,
+)
+
+# ---- what is audited, and what is not -------------------------------------------------------------------------------
+
+IN_STORE = (
+    *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, AccessRecord, AccessInterval),
+    *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
+)
+IN_OLD_STORE = (Submission, Event, Registration, LegalHold, Licence, Partner, Anchor)
+AUDITED = {*IN_STORE, *IN_OLD_STORE}
+NOT_AUDITED = {
+    Location: "who operates a place is the operator's word, in no log; what followed from it is signed",
+    ApiToken: "and how a system logs in",
+    Draft: "of no force",
+    Witness: "how it stands with a witness now",
+    Audit: "the audit's own",
+}
+#: Columns that say nothing that could be false, or that nothing signed could contradict.
+NOTHING_TO_CHECK = {
+    (Log, "frozen"): "how things stand now",
+    (Anchor, "status"): "how it stands with an authority now",
+    (Anchor, "attempts"): "how it stands with an authority now",
+    (Anchor, "next_try"): "how it stands with an authority now",
+    (Anchor, "failure"): "how it stands with an authority now",
+    (Sighting, "at"): "the node's own note, in no log",
+    (Sighting, "code"): "the node's own note, in no log",
+    (Sighting, "detail"): "the node's own note, in no log",
+}
+#: Times that clocks of several machines wrote: an hour is not noticed.
+BY_SEVERAL_CLOCKS = {(Checkpoint, "created_at"), (Checkpoint, "published_at"), (Anchor, "created_at")}
+#: What is known by these is, with another's, another row: then all else of it is found wrong.
+NAMES_A_ROW = {(Event, "submission"), (Event, "position"), (Item, "epc"), (Containment, "item"), (Move, "item"),
+               (ExceptionCase, "epc"), (ExceptionCase, "event"), (LegalHold, "set_by"),
+               (Licence, "registered")}  # fmt: skip
+#: Rows that are in no log: one that is gone is missed by nobody here.
+IN_NO_LOG = {Sighting, Anchor}
+
+
+def test_every_model_is_audited_or_said_not_to_be() -> None:
+    ours = {model for app in ("ledger", "partners", "traceability") for model in apps.get_app_config(app).get_models()}
+    assert ours == AUDITED | NOT_AUDITED.keys()
+
+
+# ---- a store with some of everything --------------------------------------------------------------------------------
+
+
+def cosigned(world: World, witness: Cosigner | None) -> None:
+    """Integrate what waits; with a witness, have it cosigned and published as `cosigning.py` does."""
+    now = world.passes()
+    log.integrate(now=now, signer=keys.log_signer())
+    head = log.unpublished()
+    if head is not None and witness is not None:
+        line = witness.cosign(head.note, at=now)
+        Cosignature.objects.create(checkpoint=head, witness=witness.name, line=str(line), cosigned_at=now)
+        signed = Note.parse(head.note)
+        log.publish(head.size, str(Note(signed.text, (*signed.signatures, line))), witnessed=True, now=now)
+
+
+def reads(world: World, count: int) -> None:
+    for n in range(count):
+        access.record(
+            world.pharmacy.partner, unit(f"A{n}"), "chain", access.Purpose.VERIFICATION, now=world.passes(seconds=7)
+        )
+
+
+@pytest.fixture
+def store(world: World, settings: Any, tmp_path: Any) -> World:
+    """A world in which everything has happened that leaves a row of its own."""
+    settings.WITNESSES = tmp_path / "witnesses.policy"
+    cosigned(world, None)
+    witness = Cosigner("witness.example/w1", PrivateKey.generate())
+    settings.WITNESSES.write_text(f"witness w1 {witness.verifier}\nquorum w1\n")
+    first_half(world)
+    cosigned(world, witness)
+    world.before = photograph()  # type: ignore[attr-defined]
+    second_half(world)
+    cosigned(world, witness)
+    world.maker.commissions(serial="PENDING")
+    world.now += timedelta(minutes=5)
+    return world
+
+
+def first_half(world: World) -> None:
+    maker = world.maker
+    a_pallet(world, 1)
+    world.looked = maker.observing(unit("U12"))  # type: ignore[attr-defined]
+    load, _, _ = a_pallet(world, 2)
+    maker.ships([pallet(1), load], to=world.distributor)
+    told = maker.commissioning([unit("E1"), unit("E2")])
+    maker.submits(document(told, **master_data("0614141", "Maker", ["One"])))
+    reads(world, 3)
+    accesses.close_if_due(now=world.passes())
+    maker.commissions(serial=["CE"], gtin=CASE_GTIN)
+    world.wrong = maker.packing([unit("E1")], case("CE"))  # type: ignore[attr-defined]
+    maker.tells(world.wrong)  # type: ignore[attr-defined]
+    world.raised = maker.commissioning([unit("Q1")])  # type: ignore[attr-defined]
+    world.pharmacy.tells(world.raised)  # type: ignore[attr-defined]
+    elsewhere = off_node(world)
+    world.reported = elsewhere.commissioning([unit("R1"), unit("R2")])  # type: ignore[attr-defined]
+    world.pharmacy.tells(world.reported, elsewhere.shipping([unit("R1"), unit("R2")], world.pharmacy))  # type: ignore[attr-defined]
+
+
+def second_half(world: World) -> None:
+    maker, distributor, pharmacy = world.maker, world.distributor, world.pharmacy
+    distributor.receives(pallet(1), sender=maker)
+    distributor.unpacks(case("C10"), out_of=pallet(1))
+    distributor.ships(case("C10"), to=pharmacy)
+    pharmacy.receives(case("C10"), sender=distributor)
+    pharmacy.unpacks(unit("U10"), out_of=case("C10"))
+    pharmacy.dispenses(unit("U10"))
+    maker.tells(world.looked)  # type: ignore[attr-defined]
+    maker.tells(world.raised)  # type: ignore[attr-defined]
+    pharmacy.receives([unit("R1"), unit("EXTRA")], sender=off_node(world))
+    maker.tells(retracted(world.wrong))  # type: ignore[attr-defined]
+    maker.tells(
+        maker.observing(unit("E2"), "https://example.org/steps/counting")
+        | {"disposition": "urn:epcglobal:cbv:disp:odd_word"}
+    )
+    with pytest.raises(Conflict):
+        insisting(world.stranger, world.stranger.receiving(unit("U11"), distributor))
+    insisting(maker, maker.observing(unit("E2")))
+    key = world.stranger.key.public
+    revocation = statements.KeyRevocation(
+        about=world.stranger.gln, kid=key.kid, compromised=world.now.replace(microsecond=0),
+        **world._from(world.authority),
+    )  # fmt: skip
+    world.registers(revocation, world.authority.key)
+    reads(world, 2)
+    world.passes(hours=1)
+    accesses.close_if_due(now=world.passes())
+
+
+# ---- an old one, with governors -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def old_store(world: World, settings: Any, tmp_path: Any) -> Iterator[World]:
+    """Rules were changed, parties came and went, and much was erased."""
+    authority = Authority(tmp_path / "tsa")
+    with authority.serving():
+        settings.ANCHORS.write_text(authority.line("one.example") + authority.line("two.example"))
+        old_days(world)
+        authority.away = 503
+        cosigned(world, None)
+        anchoring.anchor(now=world.passes())
+        authority.away = None
+        world.maker.ships(world.maker.commissions(serial=["N1"]), to=world.pharmacy)
+        gone = world.maker.tells(world.maker.commissioning([unit("G1")]), world.maker.observing(unit("N1")))
+        sent = world.maker.tells(world.maker.shipping(unit("G1"), world.pharmacy))
+        cosigned(world, None)
+        world.passes(days=1)
+        anchoring.anchor(now=world.passes())
+        for each in (gone, sent):
+            erasure.erase(each.submission.submission, reason="asked to", now=world.passes())
+        world.maker.commissions(serial=["K1"])
+        cosigned(world, None)
+        world.sent = sent.submission  # type: ignore[attr-defined]
+        yield world
+
+
+def old_days(world: World) -> None:
+    """Six years ago: who came, who left, and what retention has taken since."""
+    board, new = Board(world), Party(world, gln(77), "New Board", world.authority.role)
+    board.approves(1, board.proposes(authorities=tuple(sorted((named_key(new), named_key(world.authority))))))
+    for number in (900, 901, 902):
+        said = board.says(0, statements.Partner, about=gln(number), name=f"Party {number}", role="dispenser")
+        board.approves(1, said)
+    board.approves(2, board.says(0, statements.PartnerExit, about=gln(901)))
+    world.enrols(Party(world, gln(900), "Party 900", world.pharmacy.role), by=new)
+    for number, by in ((900, new), (902, world.authority)):
+        begins = world.now.replace(microsecond=0)
+        licence = statements.Licence(
+            about=gln(number), licence=f"PH-{number}", role="dispenser", states=("NJ", "NY"), valid_from=begins,
+            valid_to=begins.replace(year=2040 + number - 900), **world._from(by),
+        )  # fmt: skip
+        world.registers(licence, by.key)
+    maker, pharmacy = world.maker, world.pharmacy
+    maker.ships(maker.commissions(serial=["O1", "O2"]), to=pharmacy)
+    pharmacy.receives([unit("O1"), unit("O2")], sender=maker)
+    pharmacy.dispenses(unit("O1"))
+    held = maker.tells(maker.commissioning([unit("H1")])).submission
+    maker.decommissions(maker.commissions(serial=["D1"]))
+    cosigned(world, None)
+    anchoring.anchor(now=world.passes())
+    maker.observes(unit("H1"))
+    cosigned(world, None)
+    world.passes(days=365 * 6 + 2)
+    erasure.set_hold(pharmacy.gln, None, reason="a court wants it", now=world.passes())
+    erasure.set_hold(maker.gln, held.submission, reason="so does another", now=world.passes())
+    assert erasure.retain(now=world.passes()) is not None
+    erasure.lift_hold(pharmacy.gln, None, reason="it has it", now=world.passes())
+
+
+def named_key(party: Party) -> statements.NamedKey:
+    return statements.NamedKey(party.gln, party.key.public.kid, party.key.public.raw)
+
+
+# ---- auditing -------------------------------------------------------------------------------------------------------
+
+
+def findings(world: World, *, full: bool = True) -> list[dict[str, Any]]:
+    return audit(begin(full=full, now=world.now), now=lambda: world.now).findings
+
+
+def named(found: Sequence[dict[str, Any]], model: type[models.Model], *fields: str) -> bool:
+    """Whether a finding names the table, and one of these columns or the row."""
+    return any(
+        model._meta.db_table in each["table"].split(", ") and {*fields, "row"} & set(each["field"].split(", "))
+        for each in found
+    )
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What is done in here is taken back."""
+
+    class Undo(Exception):
+        pass
+
+    try:
+        with transaction.atomic():
+            yield
+            raise Undo
+    except Undo:
+        pass
+
+
+def execute(sql: str, *values: Any) -> int:
+    """As the owner of the database; -1: a constraint refuses."""
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, values)
+            return int(cursor.rowcount)
+    except DatabaseError:
+        return -1
+
+
+# ---- cases ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """A stored row, by its columns."""
+
+    model: type[models.Model]
+    values: dict[str, Any]
+
+    @property
+    def where(self) -> tuple[str, list[Any]]:
+        keys = [str(field.column) for field in self.model._meta.pk_fields]
+        return " AND ".join(f'"{key}" = %s' for key in keys), [self.values[key] for key in keys]
+
+    def set(self, column: str, value: Any) -> int:
+        where, key = self.where
+        return execute(f'UPDATE {self.model._meta.db_table} SET "{column}" = %s WHERE {where}', value, *key)
+
+    def insert(self) -> int:
+        columns = ", ".join(f'"{column}"' for column in self.values)
+        marks = ", ".join(["%s"] * len(self.values))
+        return execute(f"INSERT INTO {self.model._meta.db_table} ({columns}) VALUES ({marks})", *self.values.values())
+
+    def delete(self) -> int:
+        where, key = self.where
+        return execute(f"DELETE FROM {self.model._meta.db_table} WHERE {where}", *key)
+
+
+def rows_of(model: type[models.Model]) -> list[Row]:
+    columns = [field.column for field in fields_of(model)]
+    order = ", ".join(f'"{field.column}"' for field in model._meta.pk_fields)
+    names = ", ".join(
+        f'CAST("{field.column}" AS text)' if isinstance(field, models.JSONField) else f'"{field.column}"'
+        for field in fields_of(model)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {names} FROM {model._meta.db_table} ORDER BY {order}")
+        return [
+            Row(model, {name: bytes(value) if isinstance(value, memoryview) else value
+                        for name, value in zip(columns, row, strict=True)})
+            for row in cursor.fetchall()
+        ]  # fmt: skip
+
+
+def fields_of(model: type[models.Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if field.column is not None]
+
+
+def checked_fields(model: type[models.Model]) -> list[Any]:
+    """All but keys that name a row and say nothing, and what is excused above."""
+    return [
+        field
+        for field in fields_of(model)
+        if not (field.name == "id" and field.primary_key and isinstance(field, models.BigAutoField))
+        and (model, field.name) not in NOTHING_TO_CHECK
+    ]
+
+
+def others(field: Any, row: Row) -> Iterator[Any]:
+    """Other values that a column might be given."""
+    value, exact = row.values[field.column], (row.model, field.name) not in BY_SEVERAL_CLOCKS
+    if value is not None and field.null and not says_nothing(field, row):
+        yield None
+    if isinstance(field, models.BinaryField):
+        yield from _other_bytes(value)
+    elif isinstance(field, models.BooleanField):
+        yield not value
+    elif isinstance(field, models.DateTimeField):
+        yield from _other_times(value, exact=exact)
+    elif isinstance(field, models.JSONField):
+        yield '{"edited": "yes"}' if value != '{"edited": "yes"}' else "[]"
+    elif isinstance(field, models.UUIDField):
+        made = uuid.uuid4()
+        yield made if connection.vendor == "postgresql" else made.hex
+    elif isinstance(field, models.CharField | models.TextField) or isinstance(value, str):
+        yield from _other_text(value)
+    else:  # whole numbers, references among them
+        yield 1 if value is None else value + 1
+        if value:
+            yield value - 1
+
+
+def says_nothing(field: Any, row: Row) -> bool:
+    """Without cosignatures, a checkpoint that is not published was overtaken, or was there before the witnesses."""
+    return (row.model, field.name) == (Checkpoint, "published_at") and row.values["note"].count("\n\u2014 ") == 1
+
+
+def _other_bytes(value: bytes | None) -> Iterator[bytes]:
+    if not value:
+        yield bytes(32)
+        return
+    for at in {0, len(value) - 1}:
+        yield value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
+    yield value + b"\0"
+    if value != bytes(len(value)):
+        yield bytes(len(value))
+
+
+def _other_times(value: datetime | None, *, exact: bool) -> Iterator[Any]:
+    moment = value or datetime(2026, 2, 1)
+    steps = (timedelta(days=400), -timedelta(days=400), *([timedelta(seconds=1), timedelta(microseconds=1)] * exact))
+    for step in steps:
+        yield str((moment + step).replace(tzinfo=None)) if connection.vendor == "sqlite" else moment + step
+
+
+def _other_text(value: str | None) -> Iterator[str]:
+    if not value:
+        yield "x"
+        return
+    yield value + "x"
+    swapped = {"0": "1", "a": "b"}.get(value[-1], "0" if value[-1].isdigit() else "a")
+    yield value[:-1] + swapped
+
+
+def telling(rows: Sequence[Row], field: Any) -> list[Row]:
+    """Those in which this column follows from anything."""
+    model, name = rows[0].model, field.name
+    if (model, name) == (Submission, "offline"):  # it changes nothing of new items, and of erased leaves
+        linked = set(Event.objects.filter(biz_step="shipping").values_list("submission_id", flat=True))
+        return [row for row in rows if row.values["id"] in linked and row.values["items_erased_id"] is None]
+    if model is Event and name in ("identity", "lot", "expiry"):
+        erased = Submission.objects.exclude(erased=None)
+        gone = set((erased if name == "identity" else erased.filter(items_erased=None)).values_list("pk", flat=True))
+        return [row for row in rows if row.values["submission_id"] not in gone]
+    if model is Partner and name in ("name", "role"):
+        return [row for row in rows if row.values["admitted"] is not None]
+    if model is Anchor and name != "created_at":
+        return [row for row in rows if row.values["token"] is not None]
+    return list(rows)
+
+
+def some(rows: Sequence[Row], field: Any = None) -> list[Row]:
+    """The first and the last."""
+    rows = rows if field is None else telling(rows, field)
+    picked = {0, len(rows) - 1} if rows else set()
+    return [rows[at] for at in sorted(picked)]
+
+
+def photograph() -> dict[type[models.Model], list[Row]]:
+    return {model: rows_of(model) for model in IN_STORE}
+
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_nothing_differs_where_nothing_was_edited(store: World, full: bool) -> None:
+    assert findings(store, full=full) == []
+    assert all(model.objects.exists() for model in IN_STORE)
+    assert findings(store, full=full) == []
+
+
+@openssl
+@pytest.mark.parametrize("full", [True, False])
+def test_nothing_differs_where_what_was_erased_was_erased_by_statements(old_store: World, full: bool) -> None:
+    assert findings(old_store, full=full) == []
+    assert all(model.objects.exists() for model in IN_OLD_STORE)
+    assert Submission.objects.exclude(items_erased=None).exists()
+    assert set(Anchor.objects.values_list("status", flat=True)) == {"anchored", "failed"}
+    erasure.erase(Submission.objects.filter(erased=None)[0].submission, reason="asked to", now=old_store.passes())
+    cosigned(old_store, None)
+    assert findings(old_store, full=full) == []
+    assert findings(old_store, full=True) == []
+
+
+def test_nothing_differs_whatever_is_erased(store: World) -> None:
+    """Copies, corrections, what others told of: one after the other by a statement, then what is past retention."""
+    for row in Submission.objects.order_by("pk"):
+        erasure.erase(row.submission, submitter=row.submitter, reason="asked to", now=store.passes())
+        assert findings(store) == []
+    cosigned(store, None)
+    store.passes(days=365 * 6 + 2)
+    assert erasure.retain(now=store.passes()) is not None
+    assert findings(store) == []
+
+
+@openssl
+@pytest.mark.parametrize("model", IN_OLD_STORE, ids=lambda model: model.__name__)
+def test_whatever_is_done_to_a_table_of_an_old_store_is_found_and_named(
+    old_store: World, model: type[models.Model]
+) -> None:
+    done = [edits, deletions, insertions, swaps]
+    assert [missed for each in done for missed in each(old_store, model)] == []
+
+
+@openssl
+def test_what_was_destroyed_by_no_statement_is_named_whoever_s_mark_it_bears(old_store: World) -> None:
+    """Also where the mark is a certificate's, which names by one root all that it took."""
+    row = Submission.objects.filter(erased=None).latest("pk")
+    certificate = Registration.objects.get(kind="deletion-certificate")
+    erasure.destroy(row, [statements.Erased.DOCUMENT, statements.Erased.FIELDS])
+    assert named(findings(old_store), Submission, "erased")
+    for mark in (certificate, old_store.sent.erased or certificate):  # type: ignore[attr-defined]
+        Submission.objects.filter(pk=row.pk).update(erased=mark)
+        found = [each for each in findings(old_store) if each["field"] == "erased"]
+        assert str(row.pk) in {each["key"] for each in found}
+
+
+@openssl
+def test_one_more_under_a_certificate_is_named_where_it_lies_between_those_that_it_took(old_store: World) -> None:
+    certificate = Registration.objects.get(kind="deletion-certificate")
+    row = Submission.objects.filter(erased=None).earliest("pk")
+    erasure.destroy(row, [statements.Erased.DOCUMENT, statements.Erased.FIELDS])
+    Submission.objects.filter(pk=row.pk).update(erased=certificate)
+    assert [(each["key"], each["field"]) for each in findings(old_store)] == [(str(row.pk), "erased")]
+
+
+@openssl
+def test_the_word_of_who_may_not_say_it_is_named(old_store: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A statement about a right, put into the log by the node, signed with a key that only speaks for a party."""
+    world = old_store
+    said = statements.Prefix(about=world.maker.gln, gtins=("0614142",), **world._from(world.maker))
+    opened = registration.open_here(statements.sign(said, world.maker.key))
+    monkeypatch.setattr(registration, "check_signer", lambda _: None)
+    registration.take(opened, now=world.now)
+    cosigned(world, None)
+    assert named(findings(world), Registration, "envelope")
+
+
+@pytest.mark.parametrize("model", IN_STORE, ids=lambda model: model.__name__)
+def test_whatever_is_done_to_a_table_is_found_and_named(store: World, model: type[models.Model]) -> None:
+    """One world a table: to make one takes longer than to audit it."""
+    assert [*edits(store, model), *deletions(store, model), *insertions(store, model), *swaps(store, model)] == []
+
+
+Missed = Iterator[tuple[Any, ...]]
+
+
+def edits(store: World, model: type[models.Model]) -> Missed:
+    for field in checked_fields(model):
+        tried = 0
+        for row in some(rows_of(model), field):
+            for value in others(field, row):
+                tried += 1
+                with undone():
+                    if row.set(field.column, value) == 1 and not named(found := findings(store), model, field.name):
+                        yield "edited", field.name, row.where[1], str(value)[:40], summary(found)
+        assert tried, f"no edit of {field.name} was tried"
+
+
+def deletions(store: World, model: type[models.Model]) -> Missed:
+    names = [field.name for field in fields_of(model)]
+    for row in some(rows_of(model)) if model not in IN_NO_LOG else ():
+        with undone():
+            if row.delete() == 1 and not named(found := findings(store), model, *names):
+                yield "deleted", row.where[1], summary(found)
+
+
+def insertions(store: World, model: type[models.Model]) -> Missed:
+    """A row like the last one, but for what must be unique."""
+    if model is AccessRecord:  # after the last interval it is logged with the next, before that no number is free
+        return
+    last = rows_of(model)[-1]
+    unique = {field.name for field in [*fields_of(model), *model._meta.pk_fields] if field.unique or field.primary_key}
+    unique |= {field.name for field in model._meta.pk_fields}
+    for constraint in model._meta.constraints:
+        if isinstance(constraint, UniqueConstraint):
+            unique |= set(constraint.fields)
+    values = {
+        field.column: next(iter(others(field, last))) if field.name in unique else last.values[field.column]
+        for field in fields_of(model)
+    }
+    with undone():
+        names = [field.name for field in fields_of(model)]
+        if Row(model, values).insert() == 1 and not named(found := findings(store), model, *names):
+            yield "inserted", values, summary(found)
+
+
+def swaps(store: World, model: type[models.Model]) -> Missed:
+    all_rows = rows_of(model)
+    for field in checked_fields(model):
+        rows = telling(all_rows, field)
+        pairs = [(a, b) for a, b in pairwise(rows) if a.values[field.column] != b.values[field.column]]
+        if not pairs or field.primary_key or (model, field.name) in BY_SEVERAL_CLOCKS:
+            continue
+        one, other = random.Random(0).choice(pairs)
+        mine, theirs = one.values[field.column], other.values[field.column]
+        whatever = [each.name for each in fields_of(model)] if (model, field.name) in NAMES_A_ROW else []
+        with undone():
+            between = next(iter(others(field, rows[-1])))  # where a value is unique, none has it twice
+            steps = ((one, between), (other, mine), (one, theirs))
+            if [row.set(field.column, value) for row, value in steps] == [1, 1, 1]:
+                found = findings(store)
+                if not named(found, model, field.name, *whatever):
+                    yield "swapped", field.name, one.where[1], other.where[1], summary(found)
+
+
+def summary(found: Sequence[dict[str, Any]]) -> list[tuple[str, str]]:
+    return [(each["table"], each["field"]) for each in found]
+
+
+def test_a_row_put_back_as_it_was_is_found(store: World) -> None:
+    restored: set[type[models.Model]] = set()
+    for model, rows in store.before.items():  # type: ignore[attr-defined]
+        now = {tuple(row.where[1]): row.values for row in rows_of(model)}
+        for row in rows:
+            later = now[tuple(row.where[1])]
+            changed = [field.name for field in fields_of(model) if later[field.column] != row.values[field.column]]
+            if not changed or changed == ["frozen"]:
+                continue
+            with undone():
+                assert row.delete() == 1
+                assert row.insert() == 1
+                assert named(findings(store), model, *changed), (model, row.where, changed)
+            restored.add(model)
+    assert restored >= {Log, SigningKey, Item, Containment, Event}
+
+
+def flips(stored: bytes) -> Iterator[bytes]:
+    for at in range(0, len(stored), 32):
+        yield stored[: at + 5] + bytes([stored[at + 5] ^ 0x40]) + stored[at + 6 :]
+
+
+def test_one_byte_of_a_tile_names_the_tile_and_the_entry(store: World) -> None:
+    (row,) = (row for row in rows_of(Tile))
+    for at, value in [*enumerate(flips(row.values["hashes"]))][::7]:
+        with undone():
+            row.set("hashes", value)
+            (found,) = findings(store)
+            assert (found["table"], found["key"], found["field"], found["entry"]) == (
+                "ledger_tile",
+                "0/0",
+                "hashes",
+                at,
+            )
+
+
+def test_a_difference_says_since_when_it_was_anchored_and_when_it_was_changed(store: World) -> None:
+    clean = audit(begin(full=True, now=store.now), now=lambda: store.now)
+    assert clean.differences == 0
+    row = rows_of(Submission)[0]
+    row.set("fields_secret", bytes(32))
+    store.passes(hours=1)
+    (found,) = findings(store)
+    entry = Entry.objects.get(number=row.values["entry_id"])
+    first = Checkpoint.objects.filter(size__gt=entry.index).order_by("size").first()
+    assert first is not None
+    assert first.published_at is not None
+    assert found["entry"] == entry.index
+    assert found["anchored"] == first.published_at.isoformat()
+    assert found["window"] == (clean.started.isoformat(), store.now.isoformat())
+
+
+def test_an_incremental_audit_reads_what_is_new_and_the_whole_tree(store: World) -> None:
+    assert findings(store, full=False) == []
+    rows_of(Submission)[0].set("fields_secret", bytes(32))
+    assert findings(store, full=False) == []  # read before, and left to a full one
+    assert named(findings(store), Submission, "fields_secret")
+    rows_of(Submission)[-1].set("fields_secret", bytes(32))
+    assert named(findings(store, full=False), Submission, "fields_secret")
+    (tile,) = rows_of(Tile)
+    tile.set("hashes", next(flips(tile.values["hashes"])))
+    assert named(findings(store, full=False), Tile, "hashes")
+
+
+@pytest.mark.parametrize("value", ["'text'", "CAST(x'ff00' AS text)"])
+@pytest.mark.parametrize(
+    ("model", "column"), [(Event, "leaves"), (Submission, "header"), (Registration, "entry_salt"), (Tile, "hashes")]
+)
+def test_what_cannot_even_be_read_is_named(store: World, model: type[models.Model], column: str, value: str) -> None:
+    """SQLite keeps whatever it is given."""
+    table = model._meta.db_table
+    if execute(f"UPDATE {table} SET {column} = {value}") > 0:
+        assert any(table in each["table"].split(", ") for each in findings(store))
+    else:
+        assert connection.vendor == "postgresql"
+
+
+def test_what_the_signer_remembers_is_compared(store: World) -> None:
+    memory = node.KEYS_DIR / "log.memory"
+    whole = memory.read_bytes()
+    memory.unlink()
+    assert [each["table"] for each in findings(store)] == ["log.memory"]
+    memory.write_bytes(whole)
+    assert findings(store) == []
+
+
+def test_a_story_like_the_demonstrations_is_clean(world: World) -> None:
+    """With another partner's files in XML, a clone, and captures and readings of all kinds."""
+    from traceability.demo.documents import off_node_file
+
+    numbers: Callable[[], str] = iter([f"OM{n}" for n in range(9)]).__next__
+    packs, load, received = off_node_file(world.passes(hours=12), world.pharmacy.gln, numbers)
+    world.passes(days=1)
+    world.pharmacy.submits(received)
+    cosigned(world, None)
+    world.pharmacy.tells(world.pharmacy.receiving([load], world.maker))
+    world.pharmacy.tells(world.pharmacy.unpacking([pack.epc for pack in packs], load))
+    cosigned(world, None)
+    assert findings(world) == []
+
+
+# ---- the command, and when it is due --------------------------------------------------------------------------------
+
+
+def test_the_command_names_what_differs_and_exits_with_1(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.maker.commissions(serial="A1")
+    cosigned(world, None)
+    call_command("audit", "--full")
+    assert "0 differences; all 8 entries, and custody replayed" in capsys.readouterr().out
+    rows_of(Item)[0].set("possessor", world.stranger.gln)
+    with pytest.raises(SystemExit) as exit_:
+        call_command("audit", "--full", "--json")
+    assert exit_.value.code == 1
+    found, total = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (found["table"], found["key"], found["field"]) == ("traceability_item", unit("A1"), "possessor")
+    assert (total["differences"], total["full"]) == (1, True)
+    assert Audit.objects.latest("pk").findings == [found]
+
+
+def test_an_audit_is_due_once_an_interval(world: World) -> None:
+    world.maker.commissions(serial="A1")
+    cosigned(world, None)
+    first = audit_if_due(now=lambda: world.now)
+    assert first is not None
+    assert audit_if_due(now=lambda: world.now) is None
+    world.passes(seconds=node.AUDIT_EVERY_SECONDS)
+    second = audit_if_due(now=lambda: world.now)
+    assert second is not None
+    assert (first.since, first.size, second.since, second.differences) == (0, 8, 8, 0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_capture_goes_on_while_an_audit_reads(world: World) -> None:
+    """Each in a transaction of its own, on a database that both share: what is read is of one moment."""
+    world.maker.commissions(serial="A1")
+    cosigned(world, None)
+    accepted: list[str] = []
+
+    def meanwhile(what: str, _done: int, _of: int) -> None:
+        if what == "submissions replayed" and not accepted:
+            other = Thread(target=capture_one)
+            other.start()
+            other.join(15)
+
+    def capture_one() -> None:
+        try:
+            accepted.append(world.maker.commissions(serial="A2"))
+        finally:
+            connection.close()
+
+    row = audit(begin(full=True, now=world.now), now=lambda: world.now, progress=meanwhile)
+    assert accepted == [unit("A2")]
+    assert (row.differences, row.size) == (0, 8)
+    assert findings(world) == []

@@ -1,0 +1,1 @@
+"""What happened: capture, custody, verification; also the Django project."""

@@ -1,0 +1,509 @@
+"""The `unitproof` command: keys, statements and proofs, on the side of whoever signs or checks. Pure: no Django.
+
+keygen ─> enrol ─> prefix       who speaks, who may issue what
+submit, or sign                 what happened
+proof ─> verify, show, receipt  what can be checked without anyone's word
+watch                           what a node has under one's name
+accuse ─> convict               who signed what nobody honest signs
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ledger.tlog.cose import Algorithm, PrivateKey
+from ledger.tlog.errors import BadProof, BadSignature, LogError, PolicyNotMet
+from partners.gs1.application_identifiers import check
+from partners.gs1.element_string import parse_scan
+from partners.gs1.errors import Gs1Error
+
+from . import convict as evidence
+from . import receipts, reporting, statements
+from .archive import examine_archive, is_archive
+from .bundle.check import examine
+from .bundle.value import Bundle
+from .epcis.errors import DocumentError
+from .errors import NodeError
+from .policy import Policy
+from .rules import named, without_log_lines
+from .statements import KeyAlgorithm, StatementError, b64
+from .submission import Draft, Opening
+
+if TYPE_CHECKING:
+    from .client import Node
+    from .watching import Finding, Watcher
+
+ALGORITHMS = {"ed25519": Algorithm.ED25519, "p-256": Algorithm.ESP256}
+NAMES = {Algorithm.ED25519: KeyAlgorithm.ED25519, Algorithm.ESP256: KeyAlgorithm.ESP256}
+
+
+# ---- keys and rights ------------------------------------------------------------------------------------------------
+
+
+def keygen(args: argparse.Namespace) -> None:
+    """Make a signing key. Keep the file secret: whoever has it signs as you."""
+    key = PrivateKey.generate(ALGORITHMS[args.alg])
+    descriptor = os.open(args.out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key.to_pem())
+    print(f"kid    {b64(key.public.kid)}\npublic {b64(key.public.raw)}")
+
+
+def enrol(args: argparse.Namespace) -> None:
+    """Register a key for a party: vouched for by an authority, or by an earlier key of the party."""
+    public = _key(args.new_key).public
+    with _node(args) as node:
+        said = statements.Key(
+            about=args.about or args.gln,
+            kid=public.kid,
+            alg=NAMES[public.alg],
+            public=public.raw,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+def prefix(args: argparse.Namespace) -> None:
+    """Let a party issue GTINs, or all GTINs of a company prefix; said by an authority."""
+    with _node(args) as node:
+        said = statements.Prefix(about=args.about, gtins=tuple(sorted(args.gtin)), **node.said_by(args.gln))
+        _register(node, said, args)
+
+
+def licence(args: argparse.Namespace) -> None:
+    """Let a party trade in some states, from one day to another; said by an authority."""
+    with _node(args) as node:
+        said = statements.Licence(
+            about=args.about,
+            licence=args.licence,
+            role=args.role,
+            states=tuple(sorted(args.state)),
+            valid_from=args.valid_from,
+            valid_to=args.valid_to,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+# ---- rules ----------------------------------------------------------------------------------------------------------
+
+
+def propose(args: argparse.Namespace) -> None:
+    """Propose, as a governor, new rules or who takes part. Others approve the entry that this prints."""
+    with _node(args) as node:
+        begun = node.said_by(args.gln)
+        if args.what == "admit":
+            said: statements.Registration = statements.Partner(
+                about=args.about, name=args.name, role=args.role, **begun
+            )
+        elif args.what == "exit":
+            said = statements.PartnerExit(about=args.about, **begun)
+        else:
+            said = _new_rules(args, begun)
+        _register(node, said, args)
+
+
+def _new_rules(args: argparse.Namespace, begun: dict[str, Any]) -> statements.Policy:
+    """From a policy file: its witnesses, authorities and governors, as they are to be."""
+    with _reading(args.policy) as data:
+        policy = Policy.parse(_text(data))
+    if policy.governance is None:
+        raise StatementError("says nothing of who governs", where=str(args.policy), expected="governance")
+    return statements.Policy(
+        about=args.gln,
+        version=args.version,
+        activation=args.activation,
+        tlog=without_log_lines(policy.text),
+        authorities=tuple(sorted(named(policy.authorities))),
+        governors=tuple(sorted(named(policy.governance.keys))),
+        quorum=policy.governance.quorum,
+        **begun,
+    )
+
+
+def approve(args: argparse.Namespace) -> None:
+    """Agree, as a governor, to what stands in an entry of the log."""
+    with _node(args) as node:
+        _register(node, statements.Approval(about=args.gln, entry=args.entry, **node.said_by(args.gln)), args)
+
+
+def _register(node: "Node", said: statements.Statement, args: argparse.Namespace) -> None:
+    print(f"registered as entry {node.register(said, _key(args.key), args.keep)}")
+
+
+# ---- documents ------------------------------------------------------------------------------------------------------
+
+
+def sign(args: argparse.Namespace) -> None:
+    """Recompute a draft from its document, and sign it if every root comes out the same."""
+    from .client import signed
+
+    draft = Draft.parse(args.draft.read_bytes())
+    args.out.write_bytes(signed(args.document.read_bytes(), draft, _key(args.key)))
+    print(reporting.plain(f"signed {' '.join(draft.payload.meaning)} as {draft.payload.submitter}"))
+
+
+def submit(args: argparse.Namespace) -> None:
+    """Draw a draft, check it, sign it, hand it in."""
+    received, key = args.document.read_bytes(), _key(args.key)
+    with _node(args) as node:
+        if args.offline:
+            done = node.submit_offline(received, key, args.offline, args.keep)
+        else:
+            done = node.submit(received, key, args.keep)
+        for warning in done.warnings:
+            print(reporting.plain(f"warning {warning}"), file=sys.stderr)
+        promise = statements.open_promise(done.promise).payload
+        print(f"accepted {done.id}; in the log by {promise.integrate_by:%H:%M:%S} UTC")
+        if args.keep:
+            done.keep(args.keep / done.id)
+            print(f"document, opening, statement and promise in {args.keep / done.id}")
+        if args.receipt:
+            args.receipt.write_text(node.receipt(done.id))
+            print(f"receipt in {args.receipt}")
+
+
+# ---- proofs ---------------------------------------------------------------------------------------------------------
+
+
+def proof(args: argparse.Namespace) -> None:
+    """Fetch the proof bundle of an item."""
+    with _node(args) as node:
+        bundle = node.bundle(_epc(args.epc), anchors=args.anchors)
+    Bundle.parse(bundle)  # whatever answered, it was a node
+    args.out.write_bytes(bundle)
+    print(f"{len(bundle)} bytes in {args.out}")
+
+
+def _epc(text: str) -> str:
+    """A Digital Link or a URN as it is; of a scan, the item that it names."""
+    if ":" in text:
+        return text
+    return parse_scan(text).uri or text
+
+
+def verify(args: argparse.Namespace) -> int:
+    """Check a proof bundle, or a party's archive: no network, no trust in whoever made it. Exit status 0 only if every
+    step holds."""
+    with _reading(args.policy) as data:
+        policy = Policy.parse(_text(data))
+    if is_archive(args.file):
+        return _verify_archive(args.file, policy, as_json=args.json)
+    report = examine(args.file.read_bytes(), policy)
+    if args.json:
+        print(json.dumps(report.as_json(), indent=1))
+    else:
+        print("\n".join(reporting.lines(report)))
+    return 1 if report.failure else 0
+
+
+def _verify_archive(path: Path, policy: Policy, *, as_json: bool) -> int:
+    def progress(done: int, of: int) -> None:
+        if sys.stderr.isatty() and done % 1000 == 0:
+            print(f"\r{100 * done // of} %", end="\r", file=sys.stderr)
+
+    report = examine_archive(path, policy, progress)
+    text = json.dumps(report.as_json(), indent=1) if as_json else "\n".join(reporting.archive_lines(report))
+    print(text)
+    return 1 if report.failure else 0
+
+
+def convict(args: argparse.Namespace) -> int:
+    """Judge a file of evidence: whom it convicts, and of what. Exit status 0 if anybody, 1 if nobody."""
+    with _reading(args.policy) as data:
+        policy = Policy.parse(_text(data))
+    with _reading(args.file) as data:
+        try:
+            found = evidence.convict(data, policy)
+        except evidence.NotConvicted as reason:
+            said = {"convicted": [], "reason": reason.code, "detail": reason.detail}
+            print(json.dumps(said, indent=1) if args.json else f"convicts nobody\n{reporting.refusal(reason)}")
+            return 1
+    if args.json:
+        print(json.dumps({"convicted": [each.as_json() for each in found]}, indent=1))
+    else:
+        print("\n".join(f"CONVICTS the {each.role} {each.who}: {each.what}\n  key {each.key}" for each in found))
+    return 0
+
+
+def accuse(args: argparse.Namespace) -> None:
+    """Make evidence of two files that contradict each other: bundles, promises, checkpoints, status and checkpoint."""
+    made = evidence.accuse(args.one.read_bytes(), args.other.read_bytes())
+    args.out.write_bytes(made)
+    print(f"{len(made)} bytes in {args.out}: judge it with `unitproof convict`")
+
+
+def receipt(args: argparse.Namespace) -> int:
+    """Check a receipt, a tlog-proof or a COSE Receipt: no network. Exit status 0 only if the entry is in the log."""
+    with _reading(args.policy) as data:
+        policy = Policy.parse(_text(data)).tlog
+    entry = bytes.fromhex(args.entry) if args.entry else kept_entry(args.kept)
+    with _reading(args.file) as data:
+        try:
+            print(receipts.check(data, entry, policy))
+        except (BadProof, BadSignature, PolicyNotMet) as error:
+            print(f"REFUSED\n{reporting.refusal(error)}")
+            return 1
+    return 0
+
+
+def kept_entry(folder: Path) -> bytes:
+    """The entry of what `submit --keep` wrote down: its statement, with the salt in its opening."""
+    with _reading(folder / "opening") as data:
+        opening = Opening.parse(data)
+    return statements.entry(opening.entry, (folder / "statement").read_bytes())
+
+
+def _entry(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise argparse.ArgumentTypeError("expected 64 hexadecimal digits")
+    return text
+
+
+def show(args: argparse.Namespace) -> None:
+    """Print what is in a bundle, a receipt, a statement, a promise or a status. Nothing is checked."""
+    with _reading(args.file) as data:
+        print(reporting.printed(reporting.contents(data)))
+
+
+# ---- one's own name -------------------------------------------------------------------------------------------------
+
+
+def watch(args: argparse.Namespace) -> int:
+    """Compare what a node has under your name with what you kept. Exit status 1 if there is anything to look at."""
+    from .watching import Watcher
+
+    with _node(args) as node:
+        watcher = Watcher(node, args.kept)
+        if args.once or args.accept:
+            return _watch_once(watcher, accept=args.accept)
+        return _keep_watching(watcher, args.every)
+
+
+def _watch_once(watcher: "Watcher", *, accept: bool) -> int:
+    found = watcher.look()
+    for finding in found:
+        print(finding)
+    if accept:
+        found = watcher.accept(found)
+    print(f"{len(found)} to look at, of {watcher.count} under your name")
+    return 1 if found else 0
+
+
+def _keep_watching(watcher: "Watcher", every: float) -> int:
+    """Until somebody stops it; everything is told once. A node that is away is no reason to stop."""
+    told: set[Finding] = set()
+    with suppress(KeyboardInterrupt):
+        while True:
+            try:
+                found = watcher.look()
+            except NodeError as error:
+                print(f"unitproof: {reporting.refusal(error)}", file=sys.stderr, flush=True)
+                found = []
+            for finding in found:
+                if finding not in told:
+                    print(finding, flush=True)
+            told.update(found)
+            time.sleep(every)
+    return 1 if told else 0
+
+
+# ---- arguments ------------------------------------------------------------------------------------------------------
+
+
+def _node(args: argparse.Namespace) -> "Node":
+    from .client import Node  # only those who ask a node need HTTP
+
+    token = os.environ.get("UNITPROOF_TOKEN", "")
+    if args.token_file:
+        with _reading(args.token_file) as data:
+            token = _text(data)
+    return Node(args.node, _printable(token.strip()))
+
+
+def _printable(token: str) -> str:
+    """A token goes into a header."""
+    if not (token.isascii() and token.isprintable()):
+        expected = "what `manage.py partner` printed"
+        raise StatementError("not an API token", code="malformed_token", where="token", expected=expected)
+    return token
+
+
+def _key(path: Path) -> PrivateKey:
+    with _reading(path) as data:
+        return PrivateKey.from_pem(data)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise StatementError("not a text", code="not_utf8", found=repr(data[:8])) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[bytes]:
+    """What is wrong with a file is said with its name."""
+    try:
+        yield path.read_bytes()
+    except (DocumentError, LogError) as error:
+        error.where = f"{path}: {error.where}" if error.where else str(path)
+        raise
+
+
+def _gln(text: str) -> str:
+    return _checked("417", text)
+
+
+def _gtin(text: str) -> str:
+    """A GTIN-14 has a check digit; a company prefix has none."""
+    return _checked("01", text) if len(text) == 14 else text
+
+
+def _checked(ai: str, text: str) -> str:
+    try:
+        check(ai, text)
+    except Gs1Error as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="unitproof", description="Sign and check the chain of custody of medicines.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(verb: Callable[[argparse.Namespace], Any], *, node: bool = False) -> argparse.ArgumentParser:
+        added = commands.add_parser(verb.__name__, help=verb.__doc__, description=verb.__doc__)
+        added.set_defaults(verb=verb)
+        if node:
+            added.add_argument("--node", required=True, help="base address of the node")
+            added.add_argument("--token-file", type=Path, help="file with the API token; else UNITPROOF_TOKEN")
+        return added
+
+    made = command(keygen)
+    made.add_argument("--out", type=Path, required=True, help="file for the secret key; must not exist")
+    made.add_argument("--alg", choices=sorted(ALGORITHMS), default="ed25519")
+    for verb, about in ((enrol, "GLN the new key speaks for; default: --gln"), (prefix, "GLN that may issue")):
+        added = command(verb, node=True)
+        added.add_argument("--key", type=Path, required=True, help="key that signs the statement")
+        added.add_argument("--gln", required=True, type=_gln, help="GLN of whoever signs it")
+        added.add_argument("--keep", type=Path, metavar="FOLDER", help="what was signed, in a folder of its own there")
+        added.add_argument("--about", required=verb is prefix, type=_gln, help=about)
+        if verb is enrol:
+            added.add_argument("--new-key", type=Path, required=True, help="key to register")
+        else:
+            added.add_argument("gtin", nargs="+", type=_gtin, help="GTIN-14 or company prefix")
+
+    _rights(command)
+    signing = command(sign)
+    signing.add_argument("document", type=Path)
+    signing.add_argument("--draft", type=Path, required=True, help="the draft, as the node answered it")
+    signing.add_argument("--key", type=Path, required=True)
+    signing.add_argument("--out", type=Path, required=True, help="file for the statement")
+    handing = command(submit, node=True)
+    handing.add_argument("document", type=Path, help="EPCIS 1.2 XML or 2.0 JSON")
+    handing.add_argument("--key", type=Path, required=True)
+    handing.add_argument("--receipt", type=Path, help="wait for the receipt and keep it here")
+    handing.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="for the evidence: what was signed and promised, in a folder of its own there",
+    )
+    handing.add_argument(
+        "--offline", metavar="GLN", type=_gln, help="sign as this party without a draft, and without links"
+    )
+
+    fetching = command(proof, node=True)
+    fetching.add_argument("epc", help="Digital Link, URN, or what a scanner reads")
+    fetching.add_argument("--out", type=Path, required=True, help="file for the bundle, *.unitproof")
+    fetching.add_argument("--anchors", action="store_true", help="with time stamps: who saw all of this, and when")
+
+    checking = command(verify)
+    checking.add_argument("file", type=Path)
+    checking.add_argument("--policy", type=Path, required=True, help="whom you believe: logs, witnesses, authorities")
+    checking.add_argument("--json", action="store_true", help="the report for programs")
+    receiving = command(receipt)
+    receiving.add_argument("file", type=Path, help="as the node answered it, in either form")
+    receiving.add_argument("--policy", type=Path, required=True, help="whom you believe: logs and witnesses")
+    which = receiving.add_mutually_exclusive_group(required=True)
+    which.add_argument("--entry", type=_entry, metavar="HEX", help="what has to be in the log")
+    which.add_argument("--kept", type=Path, metavar="FOLDER", help="what `submit --keep` wrote of it")
+    accusing = command(accuse)
+    accusing.add_argument("one", type=Path)
+    accusing.add_argument("other", type=Path)
+    accusing.add_argument("--out", type=Path, required=True, help="file for the evidence")
+    judging = command(convict)
+    judging.add_argument("file", type=Path, help="evidence, as a node, a witness or a client has kept it")
+    judging.add_argument("--policy", type=Path, required=True, help="whom you believe")
+    judging.add_argument("--json", action="store_true", help="the judgement for programs")
+    command(show).add_argument("file", type=Path)
+
+    watching = command(watch, node=True)
+    watching.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help="what `--keep` has written")
+    watching.add_argument("--once", action="store_true", help="look once")
+    watching.add_argument("--accept", action="store_true", help="look once, and keep what is found as looked into")
+    watching.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")
+    return parser
+
+
+def _rights(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """What authorities and governors say."""
+    for verb in (licence, propose, approve):
+        added = command(verb, node=True)
+        added.add_argument("--key", type=Path, required=True, help="key that signs the statement")
+        added.add_argument("--gln", required=True, type=_gln, help="GLN of whoever signs it")
+        if verb is licence:
+            added.add_argument("--about", required=True, type=_gln, help="GLN that is licensed")
+            added.add_argument("--licence", required=True, help="its number")
+            added.add_argument("--role", required=True)
+            added.add_argument("--valid-from", required=True, type=_day, metavar="DATE")
+            added.add_argument("--valid-to", required=True, type=_day, metavar="DATE", help="the first day without it")
+            added.add_argument("state", nargs="+", help="two letters")
+        elif verb is approve:
+            added.add_argument("entry", help="as `propose` printed it: 64 hexadecimal digits")
+        else:
+            what = added.add_subparsers(required=True, dest="what", metavar="WHAT")
+            admit = what.add_parser("admit", help="a party takes part")
+            admit.add_argument("--name", required=True)
+            admit.add_argument("--role", required=True)
+            leave = what.add_parser("exit", help="a party takes part no longer")
+            for each in (admit, leave):
+                each.add_argument("--about", required=True, type=_gln)
+            rules = what.add_parser("rules", help="who witnesses, who accredits, who governs")
+            rules.add_argument("--policy", type=Path, required=True, help="a policy file with `governance`")
+            rules.add_argument("--version", type=int, required=True, help="one more than now")
+            rules.add_argument("--activation", type=int, default=0, help="index of the log; at once by default")
+
+
+def _day(text: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not a date: {text!r}; expected YYYY-MM-DD") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status: 0 if all went well, 1 if something does not hold, 2 if it could not be asked or read."""
+    args = _parser().parse_args(argv)
+    try:
+        status = int(args.verb(args) or 0)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # whoever reads has seen enough: no words, and no 0 for what was not said to the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (DocumentError, LogError, Gs1Error, NodeError, OSError) as problem:
+        print(f"unitproof: {reporting.refusal(problem)}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,264 @@
+"""A node, from the outside: what its partners ask of it over HTTP. Pure: no Django.
+
+    submit = draft ─> check ─> sign ─> hand in
+
+The node drafts, the client recomputes: nothing is signed here that was not computed here.
+"""
+
+import os
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+from httpx import Client, HTTPError, Response
+
+from ledger.tlog.cose import PrivateKey
+
+from . import statements
+from .custody import PLAIN, Told, Voice
+from .epcis.documents import JSON, kind_of, parse
+from .errors import NodeError
+from .submission import Draft, Opening, grow, payload
+
+COSE = "application/cose"
+PATIENCE = 60.0  # seconds that a receipt may take: as long as a promise
+
+
+class NodeRefused(NodeError):
+    """The node's answer was not yes: its problem document (RFC 9457), for people."""
+
+    def __init__(self, answer: Response) -> None:
+        self.status = answer.status_code
+        try:
+            self.problem = read_object(answer)
+        except NodeError:
+            self.problem = {"detail": f"{answer.url} answered {answer.status_code}: is this the address of a node?"}
+        super().__init__(str(self))
+
+    @property
+    def code(self) -> str:
+        return str(self.problem.get("code", "no_answer"))
+
+    def __str__(self) -> str:
+        lines = [f"{self.code}: {self.problem.get('detail') or f'the node answered {self.status}'}"]
+        told = ("where", "expected", "found", "epc")
+        return "\n".join(lines + [f"  {name}: {self.problem[name]}" for name in told if self.problem.get(name)])
+
+
+def read_object(answer: Response) -> dict[str, Any]:
+    """The JSON object that a node answers with. Raises `NodeError` for anything else: that was no node."""
+    try:
+        members = answer.json()
+    except (ValueError, RecursionError):
+        members = None
+    if not isinstance(members, dict):
+        raise NodeError(f"bad_answer: not what a node answers\n  where: {answer.url}\n  expected: a JSON object")
+    return members
+
+
+def read_text(members: Mapping[str, Any], name: str) -> str:
+    """A member of an answer that is a text. Raises `NodeError` if it is missing or something else."""
+    value = members.get(name)
+    if not isinstance(value, str):
+        raise NodeError(f"bad_answer: not what a node answers\n  where: {name}\n  expected: a text")
+    return value
+
+
+class Node:
+    """One node, asked as one party; as nobody without a token."""
+
+    def __init__(self, address: str, token: str = "") -> None:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.http = Client(base_url=address, headers=headers, timeout=120)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+
+    def ask(self, method: str, path: str, **content: Any) -> Response:
+        """The answer, if it is yes. Raises `NodeRefused` otherwise."""
+        try:
+            answer = self.http.request(method, path, **content)
+        except HTTPError as error:
+            raise NodeError(f"no_answer: {error}\n  where: {self.http.base_url}") from error
+        if not answer.is_success:
+            raise NodeRefused(answer)
+        return answer
+
+    def _hand_in(self, path: str, envelope: bytes) -> dict[str, Any]:
+        return read_object(self.ask("POST", path, content=envelope, headers={"Content-Type": COSE}))
+
+    @property
+    def origin(self) -> str:
+        """The log is named by its checkpoint's first line."""
+        return self.ask("GET", "/log/checkpoint").text.partition("\n")[0]
+
+    # ---- what parties say -----------------------------------------------------------------------------------------
+
+    def said_by(self, gln: str) -> dict[str, Any]:
+        """What every statement about a key or a right begins with."""
+        return {"log": self.origin, "submitter": gln, "time": now(), "statement": str(uuid.uuid4())}
+
+    def register(self, statement: statements.Statement, key: PrivateKey, kept: Path | None = None) -> str:
+        """Hand in a statement about a key or a right: its entry, in hex."""
+        envelope = statements.sign(statement, key)
+        if kept:
+            keep(kept / statement.id, statement=envelope)
+        return read_text(self._hand_in("/api/v1/statements", envelope), "entry")
+
+    def submit(self, received: bytes, key: PrivateKey, kept: Path | None = None) -> "Submitted":
+        """Have a document drafted, check it, sign it, hand it in, and check what the node promised.
+
+        Below `kept`, what is signed is on disk before anybody else has it, so that all a node can have is there.
+        """
+        drawn = self.ask("POST", "/api/v1/submissions", content=received, headers={"Content-Type": kind_of(received)})
+        draft = Draft.parse(drawn.content)
+        if draft.payload.log != self.origin:
+            raise NodeError(
+                f"wrong_log: drafted for another log\n  expected: {self.origin}\n  found: {draft.payload.log}"
+            )
+        envelope, opening = signed(received, draft, key), bytes(draft.opening)
+        if kept:
+            keep(kept / draft.payload.submission, document=received, opening=opening, statement=envelope)
+        answer = self._hand_in(f"/api/v1/submissions/{draft.payload.submission}/statement", envelope)
+        return Submitted(received, opening, envelope, self._promised(envelope, draft.opening, answer))
+
+    def _promised(self, envelope: bytes, opening: Opening, answer: dict[str, Any]) -> dict[str, Any]:
+        """The answer, once its promise is about this very statement: whose it is, a policy tells."""
+        promise = statements.open_promise(statements.unb64(read_text(answer, "promise"))).payload
+        entry = statements.entry(opening.entry, envelope)
+        if promise.entry != entry:
+            raise NodeError(
+                f"bad_promise: about another statement\n  expected: {entry.hex()}\n  found: {promise.entry.hex()}"
+            )
+        return answer
+
+    def submit_offline(self, received: bytes, key: PrivateKey, gln: str, kept: Path | None = None) -> "Submitted":
+        """Sign without asking first: no links to what was before, and every event told as one's own act."""
+        opening, said = drawn_alone(received, gln, self.origin)
+        envelope = statements.sign(said, key)
+        if kept:
+            keep(kept / said.id, document=received, opening=bytes(opening), statement=envelope)
+        parts = {
+            "document": ("document", received, kind_of(received)),
+            "opening": ("opening", bytes(opening), JSON),
+            "statement": ("statement", envelope, COSE),
+        }
+        answer = self.ask("POST", "/api/v1/submissions", files=parts)
+        return Submitted(received, bytes(opening), envelope, self._promised(envelope, opening, read_object(answer)))
+
+    # ---- what the node has under one's name -----------------------------------------------------------------------
+
+    def listed(self, what: str, after: str = "") -> Iterator[dict[str, Any]]:
+        """Every page of the asker's own `submissions` or `statements`; whatever is no such page raises `NodeError`."""
+        asked: set[str] = set()
+        while after not in asked:
+            asked.add(after)
+            page = read_object(self.ask("GET", f"/api/v1/{what}", params={"after": after} if after else None))
+            rows = page.get(what)
+            if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+                raise NodeError(f"bad_answer: not what a node answers\n  where: {what}\n  expected: a list of objects")
+            yield page
+            if page.get("next") is None:
+                return
+            after = read_text(page, "next")
+        raise NodeError(f"bad_answer: a list that goes round in circles\n  where: {what}\n  found: {after}")
+
+    def statement_of(self, submission: str) -> bytes:
+        """The statement of one's own submission, as the node has it."""
+        stored = read_object(self.ask("GET", f"/api/v1/submissions/{submission}"))
+        return statements.unb64(read_text(stored, "statement"))
+
+    # ---- what anyone can check ------------------------------------------------------------------------------------
+
+    def receipt(self, submission: str) -> str:
+        """The proof that a submission is in the log, once it is (c2sp.org/tlog-proof)."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                answer = self.ask("GET", f"/api/v1/submissions/{submission}/receipt")
+                if answer.status_code == 200:
+                    return answer.text
+            except NodeRefused as refused:
+                if refused.code != "not_integrated" or time.monotonic() > until:
+                    raise
+            time.sleep(0.1)
+
+    def bundle(self, epc: str, *, anchors: bool = False) -> bytes:
+        """The proof bundle of an item; with the time stamps of its checkpoint, if there are any."""
+        asked = {"epc": epc} | ({"anchors": "1"} if anchors else {})
+        return self.ask("GET", "/api/v1/items/bundle", params=asked).content
+
+    def verify(self, scan: str) -> dict[str, Any]:
+        """What the node says of a pack."""
+        return read_object(self.ask("GET", "/api/v1/verify", params={"scan": scan}))
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """What was handed in, and what the node answered: all that its owner needs to prove it later."""
+
+    document: bytes
+    opening: bytes
+    statement: bytes
+    answer: Mapping[str, Any]
+
+    @property
+    def id(self) -> str:
+        """As it was signed, whatever was answered: it names a folder."""
+        return statements.open_statement(self.statement).payload.id
+
+    @property
+    def warnings(self) -> list[str]:
+        told = self.answer.get("warnings")
+        return [_warning(each) for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+
+    @property
+    def promise(self) -> bytes:
+        return statements.unb64(read_text(self.answer, "promise"))
+
+    def keep(self, folder: Path) -> None:
+        """Write each part to a file of its own. The opening is a secret."""
+        names = ("document", "opening", "statement", "promise")
+        keep(folder, **{name: getattr(self, name) for name in names})
+
+
+def keep(folder: Path, **files: bytes) -> None:
+    """Write files that only their owner reads, each whole or not there."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, content in files.items():
+        draft = folder / f".{name}.draft"
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(folder / name)
+
+
+def _warning(told: Mapping[str, Any]) -> str:
+    return f"{told.get('code')} at {told.get('where')}: {told.get('detail')}"
+
+
+def signed(received: bytes, draft: Draft, key: PrivateKey) -> bytes:
+    """The draft's statement, if every root comes out here as it did there."""
+    draft.check(parse(received, kind_of(received)), received)
+    return statements.sign(draft.payload, key)
+
+
+def drawn_alone(received: bytes, gln: str, log: str) -> tuple[Opening, statements.Submission]:
+    """What to sign for a document when nothing is known of its items."""
+    document = parse(received, kind_of(received))
+    opening = Opening.draw([Told(Voice.ACTOR)] * len(document.events), offline=True)
+    tree = grow(document, received, opening, {}, {}, [PLAIN] * len(document.events))
+    said = payload(tree, log=log, submitter=gln, submission=str(uuid.uuid4()), time=now())
+    return opening, statements.Submission.parse(said)
+
+
+def now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

@@ -1,0 +1,1 @@
+"""What the Drug Supply Chain Security Act asks of trading partners, one module a duty."""

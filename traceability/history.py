@@ -1,0 +1,333 @@
+"""Where an item has been, as the record has it: every event that moved it, or a container that it was in.
+
+    item ──its own rows──> packed into a case ──the case's rows, until it is taken out──> ... ──> hops, oldest first
+
+Events that name a pallet write nothing for the units on it, so a unit's history is read along its containers: each
+counts from the event that packed into it until the event that ended that. One query, whatever the length, the number
+of EPCs in an event, or the size of the tables; no event's list of EPCs is touched.
+
+Rows of events are numbered in the order in which they were applied, so that order is the order of their keys.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from partners import prepared
+
+from .custody import SIGNED_BY_PARTY, STEPS, Status, Step, Voice
+from .epcis.events import Action
+
+
+class Implied(StrEnum):
+    """What nobody told, and follows from what somebody did."""
+
+    RECEIVED = "received"  # by a consignee who did more with it than look
+    TAKEN_OUT = "taken_out"  # of a container, by moving without it
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One event in an item's history.
+
+    Which kind of leaf the event has for its `carrier`, and that leaf's hash, `records.leaves_of` tells from its row.
+    """
+
+    event: int  # its row
+    submission: str  # UUID of the submission that told it, unique for its submitter
+    position: int  # of the event in the submission
+    carrier: str  # EPC of what moved: the item itself, or the outermost container that is named
+    into: str | None  # EPC of the container it was packed into
+    step: Step
+    biz_step: str | None
+    action: Action
+    time: datetime
+    voice: Voice
+    party: str  # GLN of the party whose act it is
+    consignee: str | None  # GLN, of a shipment
+    submitter: str  # GLN of the party that signed
+    kid: bytes  # the key it signed with
+    index: int | None  # of its entry in the log; None: not yet under a checkpoint
+    accepted: int  # number of its entry, by which keys and rights held or did not
+    offline: bool = False  # signed without links to what was before
+    correction: bool = False  # an error declaration: it puts back what an earlier hop did
+    compromised: bool = False  # others may have had the key, says who revoked it; since when is not asked
+    raised: bool = False  # told by another first, and since by its own party, who signed it
+    seen: bool = False  # its leaf moves nothing: a licensee's own commissioning of what others had told of before
+    implied: tuple[Implied, ...] = ()
+
+    @property
+    def signed(self) -> bool:
+        """Whether the party whose act it is has signed it, or an agent of its own."""
+        return self.raised or self.voice in SIGNED_BY_PARTY
+
+
+@dataclass(frozen=True, slots=True)
+class Custody:
+    """Who has it: of what is in a container, that of the outermost."""
+
+    status: Status | None  # None: nothing is known of it, its beginning was declared an error
+    possessor: str | None  # GLN, as all of these
+    owner: str | None
+    consignee: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """An item's whole history, and where that leaves it."""
+
+    epc: str
+    hops: tuple[Hop, ...]  # oldest first
+    begun: Hop | None  # the one that its record rests on: mostly the first
+    custody: Custody
+    inside: tuple[str, ...]  # EPCs of the containers it is in, innermost first
+    changes: frozenset[int]  # the sequence numbers that its own rows have
+    sequence: int  # how many changes there were, by its own row
+    begun_by_others: bool  # its beginning was told by a reporter or intake, and not since by its licensee
+    lot: str | None  # as its beginning told them
+    expiry: str | None
+    header: bytes | None  # of the document that told of its beginning
+    licensed: bool  # whether the party that began it may issue its GTIN, by a prefix statement
+    contradicted: bool  # whether a signed claim to it, or to what it was in at the time, was refused for a conflict
+
+    def has_now(self, party: str) -> bool:
+        """Whether the party answers for it, or is to receive it."""
+        return party in (self.custody.possessor, self.custody.consignee)
+
+    def is_with(self, party: str) -> bool:
+        """Whether it can be in the party's hands: a sender has let go of what is on its way, and its consignee may
+        have it any moment."""
+        on_its_way = self.custody.status is Status.IN_TRANSIT
+        return party == (self.custody.consignee if on_its_way else self.custody.possessor)
+
+    def shown_to(self, party: str) -> tuple[Hop, ...]:
+        """As much as the party may see: back to commissioning, and up to its own last hop (ARCHITECTURE section 9).
+
+        Nothing, if it never had anything to do with the item.
+        """
+        if self.has_now(party):
+            return self.hops
+        last = max((hop.event for hop in self.hops if hop.party == party), default=-1)
+        return tuple(hop for hop in self.hops if hop.event <= last)  # a late commissioning stands before older hops
+
+
+def chain(epc: str) -> Chain | None:
+    """The history of an item by its canonical EPC; None if nothing here ever named it."""
+    rows = [_Row(*row) for row in prepared.fetch(_SQL, [epc])]
+    return _chain(epc, rows) if rows else None
+
+
+# ---- rows -----------------------------------------------------------------------------------------------------------
+
+_FOR_EVER = 2**63 - 1
+_GTIN = 1 + len(
+    "https://id.gs1.org/01/"
+)  # where a canonical EPC has its GTIN, for SQL; company prefixes come one later
+
+#: `carried`: the item, and every container it was in, each for as long as it was; an end that lies ahead is _FOR_EVER.
+#: `told`: what happened to each in that time, after the event that began it; and one row without an event for each of
+#: them, which the item `is` in now, itself among them, or `was` in until the event that its `closed_id` names. An
+#: item's `begun` has no row of its own among the others.
+_SQL = f"""
+WITH RECURSIVE carried (item_id, depth, after, upto) AS (
+    SELECT id, 0, CAST(0 AS bigint), CAST({_FOR_EVER} AS bigint) FROM traceability_item WHERE epc = %s
+    UNION ALL
+    SELECT c.parent_id, carried.depth + 1,
+        CASE WHEN c.event_id > carried.after THEN c.event_id ELSE carried.after END,
+        CASE WHEN c.closed_id < carried.upto THEN c.closed_id ELSE carried.upto END
+    FROM carried JOIN traceability_containment AS c ON c.item_id = carried.item_id
+    WHERE c.event_id < carried.upto AND (c.closed_id IS NULL OR c.closed_id > carried.after)
+), told (item_id, depth, how, sequence, event_id, parent_id, closed_id) AS (
+    SELECT carried.item_id, depth, 'packed', c.sequence, c.event_id, c.parent_id, c.closed_id
+    FROM carried JOIN traceability_containment AS c ON c.item_id = carried.item_id
+    WHERE c.event_id > carried.after AND c.event_id <= carried.upto
+    UNION ALL
+    SELECT carried.item_id, depth, 'moved', m.sequence, m.event_id, NULL, NULL
+    FROM carried JOIN traceability_move AS m ON m.item_id = carried.item_id
+    WHERE m.event_id > carried.after AND m.event_id <= carried.upto
+    UNION ALL
+    SELECT carried.item_id, depth, 'begun', 0, i.begun_id, NULL, NULL
+    FROM carried JOIN traceability_item AS i ON i.id = carried.item_id WHERE depth = 0
+    UNION ALL
+    SELECT carried.item_id, depth, CASE WHEN upto = {_FOR_EVER} THEN 'is' ELSE 'was' END, 0, NULL, NULL,
+        NULLIF(upto, {_FOR_EVER})
+    FROM carried
+)
+SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.parent_id, told.closed_id,
+    i.epc, i.sequence, i.status, i.possessor, i.owner, i.consignee, i.begun_by_others,
+    e.position, e.event_time, e.biz_step, e.action, e.voice, e.party, e.consignee, e.lot, e.expiry,
+    e.is_error_declaration, e.is_copy, e.event_id, parent.epc,
+    s.submission, s.submitter, s.kid, s.offline, s.entry_id,
+    CASE WHEN entry."index" < (SELECT published FROM ledger_log) THEN entry."index" END,
+    CASE WHEN told.how = 'begun' THEN s.header END,
+    told.how = 'begun' AND EXISTS (
+        SELECT 1 FROM partners_prefix AS may WHERE may.partner_id = e.party
+        AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
+    "key".compromised IS NOT NULL,
+    told.how IN ('is', 'was') AND EXISTS (
+        SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
+            SELECT later.accepted FROM traceability_event AS taken_out
+            JOIN traceability_submission AS later ON later.id = taken_out.submission_id
+            WHERE taken_out.id = told.closed_id)))
+FROM told JOIN traceability_item AS i ON i.id = told.item_id
+LEFT JOIN traceability_item AS parent ON parent.id = told.parent_id
+LEFT JOIN traceability_event AS e ON e.id = told.event_id
+LEFT JOIN traceability_submission AS s ON s.id = e.submission_id
+LEFT JOIN ledger_entry AS entry ON entry.number = s.entry_id
+LEFT JOIN partners_signingkey AS "key" ON "key".partner_id = s.submitter AND "key".kid = s.kid
+"""  # noqa: S608 - a constant
+
+
+class _Row(NamedTuple):
+    """What happened to one item in one event, or what it is now; in the order of the query's columns."""
+
+    item: int
+    depth: int  # 0: the item asked for; 1: the container it was in, ...
+    how: str  # packed, moved, begun, is, was
+    sequence: int
+    event: int | None
+    parent: int | None
+    closed: int | None
+    epc: str
+    changes: int
+    status: str | None
+    possessor: str | None
+    owner: str | None
+    custody_consignee: str | None
+    begun_by_others: bool
+    position: int
+    time: Any
+    biz_step: str | None
+    action: str
+    voice: str
+    party: str
+    consignee: str | None
+    lot: str | None
+    expiry: str | None
+    correction: bool
+    is_copy: bool
+    event_id: str | None
+    into: str | None
+    submission: Any
+    submitter: str
+    kid: Any
+    offline: bool
+    accepted: int
+    log_index: int | None
+    header: bytes | None
+    licensed: bool
+    compromised: bool
+    contradicted: bool
+
+
+def _chain(epc: str, rows: Sequence[_Row]) -> Chain:
+    contradicted = any(row.contradicted for row in rows)
+    rows = [row for row in rows if row.how != "was"]
+    now = sorted((row for row in rows if row.how == "is"), key=lambda row: row.depth)
+    item, custody = now[0], now[-1]
+    begun = next(row for row in rows if row.how == "begun")
+    own = {row.sequence: row.event for row in rows if row.depth == 0 and row.how in ("packed", "moved")}
+    has_row = begun.event in own.values()
+    hops = tuple(_hops(rows, begun, told_later=1 in own and not has_row))
+    return Chain(
+        epc=epc,
+        hops=hops,
+        begun=next((hop for hop in hops if hop.event == begun.event), None),
+        custody=Custody(
+            Status(custody.status) if custody.status else None,
+            custody.possessor,
+            custody.owner,
+            custody.custody_consignee,
+        ),
+        inside=tuple(row.epc for row in now[1:]),
+        changes=frozenset(own) if has_row else frozenset(own) | {1},
+        sequence=item.changes,
+        begun_by_others=bool(item.begun_by_others),
+        lot=begun.lot,
+        expiry=begun.expiry,
+        header=begun.header,
+        licensed=bool(begun.licensed),
+        contradicted=contradicted,
+    )
+
+
+def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Hop]:
+    """One hop an event. Where it moved both the item and its container, it is the item that it is about."""
+    about: dict[int, _Row] = {}
+    for row in sorted(rows, key=lambda row: (row.event or 0, row.depth, _ORDER[row.how])):
+        if row.event is not None:
+            about.setdefault(row.event, row)
+    if told_later:  # a licensee's own commissioning of what others had told of before
+        about = {begun.event or 0: begun} | about
+    steps = {event: _step(row) for event, row in about.items()}
+    implied = _implied(rows, about, steps)
+    for event, row in about.items():
+        yield Hop(
+            event=event,
+            submission=str(row.submission if isinstance(row.submission, UUID) else UUID(row.submission)),
+            position=row.position,
+            carrier=row.epc,
+            into=row.into,
+            step=steps[event],
+            biz_step=row.biz_step,
+            action=Action(row.action),
+            time=_utc(row.time),
+            voice=Voice(row.voice),
+            party=row.party,
+            consignee=row.consignee,
+            submitter=row.submitter,
+            kid=bytes(row.kid),
+            index=row.log_index,
+            accepted=row.accepted,
+            offline=bool(row.offline),
+            compromised=bool(row.compromised),
+            correction=bool(row.correction),
+            raised=bool(row.is_copy),
+            seen=told_later and event == begun.event,
+            implied=implied.get(event, ()),
+        )
+
+
+_ORDER = {"packed": 0, "moved": 1, "begun": 2, "is": 3}  # which row of one item in one event says most
+
+
+def _step(row: _Row) -> Step:
+    """What the event did; an ADD or DELETE that is no step of its own packs or unpacks."""
+    if row.how == "packed":
+        return Step.PACK
+    aggregation = {Action.ADD: Step.PACK, Action.DELETE: Step.UNPACK}
+    action = Action(row.action)
+    return STEPS.get((row.biz_step, action)) or aggregation.get(action, Step.OBSERVE)
+
+
+def _implied(
+    rows: Iterable[_Row], about: Mapping[int, _Row], steps: Mapping[int, Step]
+) -> dict[int, tuple[Implied, ...]]:
+    """By event, what followed from it and nobody told."""
+    moved = {(row.event, row.item) for row in rows}
+    emptied = {row.closed for row in rows if row.closed is not None and (row.closed, row.parent) not in moved}
+    in_transit, consignee = False, None
+    before: dict[str | None, bool] = {}  # whether it was in transit before an event, by eventID
+    implied: dict[int, tuple[Implied, ...]] = {}
+    for event, row in about.items():
+        looked_at = steps[event] is Step.OBSERVE and not (event in emptied and row.party == consignee)
+        received = in_transit and not row.correction and steps[event] is not Step.RECEIVE and not looked_at
+        words = (Implied.RECEIVED,) * received + (Implied.TAKEN_OUT,) * (event in emptied)
+        if words:
+            implied[event] = words
+        if row.correction:
+            in_transit = before.get(row.event_id, in_transit)
+        else:
+            before[row.event_id] = in_transit
+            in_transit = steps[event] is Step.SHIP or (in_transit and looked_at)
+            consignee = row.consignee if steps[event] is Step.SHIP else consignee
+    return implied
+
+
+def _utc(stored: datetime | str) -> datetime:
+    """SQLite has text for times, and no zone."""
+    time = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return time if time.tzinfo else time.replace(tzinfo=UTC)

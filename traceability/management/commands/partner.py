@@ -1,0 +1,68 @@
+"""manage.py partner: lets a party take part, and prints the token its systems log in with."""
+
+from argparse import ArgumentParser
+from typing import Any
+from uuid import uuid4
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from ledger.keys import node_key
+from partners.models import ApiToken, Partner, Role
+from traceability import governing, registration, statements
+from traceability.errors import Refusal
+
+
+class Command(BaseCommand):
+    help = "Let a party take part, by the operator's word in the log, and print its API token, once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--gln", required=True, help="GLN-13 of the organisation")
+        parser.add_argument("--name")
+        parser.add_argument("--role", choices=Role.values)
+        parser.add_argument("--label", default="", help="what the token is for")
+        parser.add_argument("--another-token", action="store_true", help="for a partner that exists")
+
+    def handle(self, *, gln: str, name: str, role: str, label: str, another_token: bool, **options: Any) -> None:
+        try:
+            partner = self.existing(gln) if another_token else self.new(gln, name, role)
+        except DatabaseError as error:
+            raise CommandError(f"{error}: has this database been migrated? The demo's has; DEMO=1 names it") from error
+        _, token = ApiToken.issue(partner, label, now=timezone.now())
+        self.stderr.write(f"{partner}: this token is shown once and kept nowhere")
+        self.stdout.write(token)
+
+    def existing(self, gln: str) -> Partner:
+        try:
+            return Partner.objects.get(gln=gln)
+        except Partner.DoesNotExist:
+            raise CommandError(f"no partner has the GLN {gln}") from None
+
+    @transaction.atomic
+    def new(self, gln: str, name: str, role: str) -> Partner:
+        if governing.is_governed():
+            raise CommandError("governors decide here who takes part: `unitproof propose`, then --another-token")
+        try:
+            Partner(gln=gln, name=name or "", role=role or "").full_clean()
+        except ValidationError as error:
+            raise CommandError(
+                "; ".join(f"{field}: {' '.join(why)}" for field, why in error.message_dict.items())
+            ) from error
+        now = timezone.now()
+        said = statements.Partner(
+            log=settings.LOG_ORIGIN,
+            submitter=settings.OPERATOR_GLN,
+            time=now.replace(microsecond=0),
+            statement=str(uuid4()),
+            about=gln,
+            name=name,
+            role=role,
+        )
+        try:
+            registration.register(statements.sign(said, node_key()), now=now)
+        except Refusal as refusal:
+            raise CommandError(f"{refusal.code}: {refusal.detail}") from refusal
+        return Partner.objects.get(gln=gln)

@@ -1,0 +1,314 @@
+"""Items and events as rows: how their values are kept, and how what a submission did is written, in bulk.
+
+    Loaded(items, heads, contents, facts) ──judge, grow──> write_events, write_custody
+
+`loading.py` finds them. Every function asks a number of queries that does not depend on how many items there are.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from json import dumps, loads
+from operator import attrgetter, itemgetter
+from typing import Any, TypeAlias
+from zlib import compressobj, decompressobj
+
+from django.db import connection
+
+from . import bulk
+from .custody import Content, Head, Told, Voice
+from .epcis.event_hash import event_hash
+from .epcis.events import Document, Event
+from .facts import Exceptional, ItemState, Judgement, Recorded
+from .judgement import Board
+from .models import Containment, ExceptionCase, Item, Move, Submission
+from .models import Event as EventRow
+from .submission import Kind, Opening, Tree
+
+Stored: TypeAlias = "bytes | memoryview[int]"  # what a driver gives for bytes
+KINDS: Mapping[int, Kind] = {ord("i"): "i", ord("p"): "p", ord("s"): "s"}
+LEAF = 33  # bytes of a stored leaf: its kind, its hash
+
+
+class ChangedMeanwhile(Exception):
+    """What was found first is no longer so, now that the rest was found, or locked: begin again."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What the record says of everything a document names, its containers included."""
+
+    told: tuple[Told, ...]
+    board: Board
+    heads: Mapping[str, Head]
+    contents: Mapping[str, frozenset[bytes]]  # children's leaf hashes, of containers that are packed or unpacked
+
+    def of_others(self, named: Collection[str], party: str) -> frozenset[str]:
+        """Those of the items named that are known here, and neither held by the party nor on their way to it."""
+        items = [item for epc in named if (item := self.board.items.get(epc)) is not None and item.status is not None]
+        return frozenset(item.epc for item in items if not item.is_had_by(party))
+
+
+# ---- values and columns ---------------------------------------------------------------------------------------------
+
+
+def instant(time: datetime) -> str:
+    """A time as canonical events write it, without its Z: text that sorts."""
+    whole, _, fraction = time.isoformat(timespec="microseconds")[:26].partition(".")
+    return f"{whole}.{fraction.rstrip('0').ljust(3, '0')}"
+
+
+@lru_cache(maxsize=4096)
+def _stored_time(text: str) -> Any:
+    moment = datetime.fromisoformat(text[:26] + "+00:00")
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+def content_of(size: int | None, root: bytes | None) -> Content:
+    if size is None:
+        return "none"
+    return "unknown" if size < 0 or root is None else (size, bytes(root))
+
+
+def content_to_json(content: Content) -> Any:
+    return [content[0], content[1].hex()] if isinstance(content, tuple) else content
+
+
+def content_from_json(stored: Any) -> Content:
+    return (stored[0], bytes.fromhex(stored[1])) if isinstance(stored, list) else stored
+
+
+def _content_columns(content: Content) -> tuple[int | None, bytes | None]:
+    if isinstance(content, tuple):
+        return content
+    return (None, None) if content == "none" else (-1, None)
+
+
+def leaves_of(event: Event, stored: Stored) -> dict[str, tuple[Kind, bytes]]:
+    """Kind and hash of the leaf of every EPC the event names, from its row."""
+    stored = bytes(stored)
+    return {
+        epc: (KINDS[stored[at]], stored[at + 1 : at + LEAF])
+        for epc, at in zip(event.named, range(0, len(stored), LEAF), strict=True)
+    }
+
+
+def moved_leaves(event: Event, stored: Stored) -> dict[str, bytes]:
+    """Of what the event moved, the leaf that it made."""
+    return {epc: leaf for epc, (kind, leaf) in leaves_of(event, stored).items() if kind != "s"}
+
+
+#: What most events are made of, for zlib to refer to (RFC 1950 section 2.2, FDICT): the packing of a case takes a
+#: third less. Rows are unreadable without it, so it never changes.
+EVENT_WORDS = (
+    b'"disposition":"in_transit","disposition":"active","disposition":"dispensed","errorDeclaration":{"reason":"'
+    b'"ilmd":{"urn:epcglobal:cbv:mda:itemExpirationDate":"20","urn:epcglobal:cbv:mda:lotNumber":""},'
+    b'"parentID":"https://id.gs1.org/00/0","sourceList":[{"source":"https://id.gs1.org/417/0","type":"possessing_party"}'
+    b',{"source":"https://id.gs1.org/414/0","type":"location"},{"type":"owning_party"}],"destinationList":['
+    b'{"destination":"https://id.gs1.org/417/0{"action":"OBSERVE","bizStep":"shipping","bizStep":"receiving",'
+    b'"bizTransactionList":[{"bizTransaction":"urn:epcglobal:cbv:bt:","type":"po"}],"epcList":['
+    b'"bizStep":"commissioning","type":"ObjectEvent"}{"action":"ADD","bizLocation":{"id":"https://id.gs1.org/414/0"},'
+    b'"bizStep":"packing","childEPCs":["https://id.gs1.org/01/0"],"disposition":"in_progress","eventID":"urn:uuid:",'
+    b'"eventTime":"2026-01-01T00:00:00.000Z","eventTimeZoneOffset":"+00:00","parentID":"https://id.gs1.org/01/5",'
+    b'"readPoint":{"id":"https://id.gs1.org/414/0"},"type":"AggregationEvent"}'
+)
+
+
+def event_of(stored: Stored) -> Event:
+    """The event a row holds."""
+    return Event.from_canonical(loads(decompressobj(zdict=EVENT_WORDS).decompress(stored)))
+
+
+def lot_and_expiry(event: Event) -> tuple[Any, Any]:
+    """As the ILMD writes them, if it does."""
+    ilmd = event.ilmd or {}
+    return ilmd.get(_MDA + "lotNumber"), ilmd.get(_MDA + "itemExpirationDate")
+
+
+def stored_event(event: Event) -> bytes:
+    """How a row holds it."""
+    packer = compressobj(zdict=EVENT_WORDS)
+    return packer.compress(event.canonical) + packer.flush()
+
+
+def opening_of(row: Submission, events: Iterable[EventRow] | None = None) -> Opening:
+    """The opening of a submission, as it was handed in; a secret that was erased is all zeros."""
+    if events is None:
+        told = list(row.events.order_by("position").values_list("voice", "party"))
+    else:
+        told = [(event.voice, event.party) for event in events]
+    return Opening(
+        items=bytes(row.items_secret),
+        fields=bytes(row.fields_secret),
+        entry=bytes(row.entry_salt),
+        told=tuple(Told(Voice(voice), None if party == row.submitter else party) for voice, party in told),
+        offline=row.offline,
+    )
+
+
+# ---- writing --------------------------------------------------------------------------------------------------------
+
+_EVENT_COLUMNS = (
+    "id", "submission_id", "position", "event_id", "identity", "event_hash", "event_time", "biz_step", "action",
+    "voice", "party", "consignee", "lot", "expiry", "is_error_declaration", "is_copy", "canonical", "leaves",
+)  # fmt: skip
+_ITEM_COLUMNS = {
+    "begun_id": "bigint", "head": "bytea", "content_size": "integer", "content_root": "bytea", "sequence": "integer",
+    "status": "text", "possessor": "text", "owner": "text", "consignee": "text", "begun_by_others": "boolean",
+    "last_time": "timestamptz",
+}  # fmt: skip
+_MDA = "urn:epcglobal:cbv:mda:"
+
+
+def draw_event_keys(order: Sequence[int]) -> list[int]:
+    """Keys for the events of a submission, in document order.
+
+    They ascend in the order in which the events apply: of whatever touches one item, a later key came later.
+    """
+    drawn = dict(zip(order, bulk.draw_keys(EventRow, len(order)), strict=True))
+    return [drawn[position] for position in range(len(order))]
+
+
+def write_events(
+    submission: int, keys: Sequence[int], document: Document, loaded: Loaded, judgement: Judgement, tree: Tree
+) -> None:
+    """Store the events of an accepted submission."""
+    bulk.insert(EventRow, _EVENT_COLUMNS, _event_rows(submission, keys, document, loaded, judgement, tree))
+
+
+def write_custody(
+    keys: Sequence[int], loaded: Loaded, judgement: Judgement, tree: Tree, order: Sequence[int], now: datetime
+) -> None:
+    """Store what the events of these keys did to every item: all of it follows from them, and can be replayed."""
+    _write_items(keys, loaded, tree)
+    _forget_moves(judgement)
+    _write_packings(keys, judgement)
+    _write_moves(keys, judgement, _contents_before(loaded, tree, order))
+    superseded = [(key, True) for key in judgement.superseded]
+    bulk.update(EventRow, {"id": "bigint"}, {"is_copy": "boolean"}, superseded)
+    if judgement.exceptions:
+        ExceptionCase.objects.bulk_create(
+            ExceptionCase(event_id=keys[case.position], epc=case.epc, code=case.code, detail=case.detail, opened=now)
+            for case in judgement.exceptions
+        )
+
+
+def _event_rows(
+    submission: int, keys: Sequence[int], document: Document, loaded: Loaded, judgement: Judgement, tree: Tree
+) -> Iterable[bulk.Row]:
+    for position, event in enumerate(document.events):
+        yield (
+            keys[position],
+            submission,
+            position,
+            event.event_id,
+            event.identity,
+            bytes.fromhex(event_hash(event).removeprefix("ni:///sha-256;").partition("?")[0]),
+            _stored_time(event.event_time[:-1]),
+            event.biz_step,
+            event.action.value,
+            loaded.told[position].voice.value,
+            judgement.parties[position],
+            loaded.board.facts.consignees.get(position),
+            *lot_and_expiry(event),
+            event.error_declaration is not None,
+            position in judgement.copies,
+            stored_event(event),
+            b"".join(leaf.kind.encode() + leaf.hash for leaf in tree.events[position].items),
+        )
+
+
+def _write_items(keys: Sequence[int], loaded: Loaded, tree: Tree) -> None:
+    changed = [item for item in loaded.board.items.values() if item.changed]
+    fresh = sorted((item for item in changed if item.key is None), key=attrgetter("epc"))  # as the index has them
+    for item, key in zip(fresh, bulk.draw_keys(Item, len(fresh)), strict=True):
+        item.key = key
+    fresh_keys = {id(item) for item in fresh}
+
+    def columns(item: ItemState) -> tuple[Any, ...]:
+        head = tree.heads.get(item.epc) or loaded.heads[item.epc]
+        begun = item.begun.key if isinstance(item.begun, Recorded) else keys[item.begun or 0]
+        content = "unknown" if item.content == "unknown" else head.content
+        size, root = _content_columns(content)
+        return (
+            begun, head.leaf, size, root, item.sequence, item.status and str(item.status), item.possessor,
+            item.owner, item.consignee, item.begun_by_others, _stored_time(item.last_time),
+        )  # fmt: skip
+
+    if fresh:
+        bulk.insert(Item, ("id", "epc", *_ITEM_COLUMNS), ((item.key, item.epc, *columns(item)) for item in fresh))
+    stored = sorted((item for item in changed if id(item) not in fresh_keys), key=lambda item: item.key or 0)
+    bulk.update(Item, {"id": "bigint"}, _ITEM_COLUMNS, [(item.key, *columns(item)) for item in stored])
+
+
+def _write_packings(keys: Sequence[int], judgement: Judgement) -> None:
+    opened = {(id(packing.child), packing.sequence): packing for packing in judgement.packings}
+    closed_rows = []
+    for child, sequence, position in judgement.closings:
+        if packing := opened.get((id(child), sequence)):
+            packing.closed = position
+        else:
+            closed_rows.append((child.key, sequence, keys[position]))
+    bulk.update(Containment, {"item_id": "bigint", "sequence": "integer"}, {"closed_id": "bigint"}, closed_rows)
+    if judgement.packings:
+        rows = [
+            (
+                packing.child.key,
+                packing.sequence,
+                packing.parent.key,
+                keys[packing.position],
+                packing.standing,
+                None if packing.closed is None else keys[packing.closed],
+                packing.before and dumps(packing.before),
+            )
+            for packing in judgement.packings
+        ]
+        rows.sort(key=itemgetter(0, 1))  # as the index has them, which then fills its pages
+        columns = ("item_id", "sequence", "parent_id", "event_id", "standing", "closed_id", "before")
+        bulk.insert(Containment, columns, rows)
+
+
+#: Of these items, those whose first event has a row: another has become their beginning since.
+FIRST_MOVES = """SELECT m.item_id FROM {values}
+    JOIN traceability_move AS m ON m.item_id = named.value AND m.sequence = 1"""
+_FORGET = "DELETE FROM traceability_move WHERE item_id IN (SELECT named.value FROM {values}) RETURNING item_id"
+
+
+def _forget_moves(judgement: Judgement) -> None:
+    """Of what begins anew, whatever others told before is no part of its history any more; the events stay."""
+    bulk.select_in(_FORGET, [item.key for item in judgement.begun_anew], "bigint")
+
+
+def _write_moves(keys: Sequence[int], judgement: Judgement, contents_before: Mapping[tuple[int, str], Content]) -> None:
+    rows = []
+    for change in judgement.changes:
+        before: dict[str, Any] = dict(change.before)
+        if (content := contents_before.get((change.position, change.item.epc))) is not None:
+            before["content"] = content_to_json(content)
+        rows.append((change.item.key, change.sequence, keys[change.position], dumps(before)))
+    first = {item.key: begun for item, begun in reversed(judgement.begun_again)}
+    told = {key for (key,) in bulk.select_in(FIRST_MOVES, list(first), "bigint")}
+    for item_key, begun in first.items():
+        if item_key not in told:
+            rows.append((item_key, 1, begun.key if isinstance(begun, Recorded) else keys[begun or 0], "{}"))
+    if rows:
+        bulk.insert(Move, ("item_id", "sequence", "event_id", "before"), rows)
+
+
+def exceptions_of(submission: Submission) -> list[Exceptional]:
+    """What people have to look at in a submission that was taken, in the order in which it came up."""
+    rows = ExceptionCase.objects.filter(event__submission=submission).order_by("pk")
+    return [Exceptional(*row) for row in rows.values_list("event__position", "epc", "code", "detail")]
+
+
+def _contents_before(loaded: Loaded, tree: Tree, order: Sequence[int]) -> dict[tuple[int, str], Content]:
+    """The content of each container before the event that packed or unpacked it."""
+    now: dict[str, Content] = {epc: head.content for epc, head in loaded.heads.items()}
+    before: dict[tuple[int, str], Content] = {}
+    for position in order:
+        for leaf in tree.events[position].items:
+            if leaf.kind == "p" and leaf.content is not None:
+                before[position, leaf.epc] = now.get(leaf.epc, "none")
+                now[leaf.epc] = leaf.content
+    return before

@@ -1,0 +1,264 @@
+"""Statements about keys and rights: opened, logged, applied to partners' rows (FORMATS section 5).
+
+    envelope ──open──> statement ──signed by who may say so──> entry, promise ──> keys and prefixes
+
+What they say holds from their place in the log on, so each is taken under its party's exclusive lock: it comes
+before or after every statement that its party signs, never beside one. Changes of the rules, and of who takes part,
+hold for all parties, so they are taken one by one, with the log held.
+"""
+
+import secrets
+from collections.abc import Callable
+from datetime import datetime
+from hashlib import sha256
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from ledger import log, tasks
+from ledger.keys import node_key
+from ledger.tlog.cose import Algorithm, PublicKey
+from ledger.tlog.errors import BadSignature
+from partners import licences, participants, prefixes, signing_keys
+from partners.errors import PartnerError
+
+from . import governing
+from .errors import NotAllowed, NotSigned, Refusal
+from .models import Registration
+from .promises import accept
+from .rules import PROPOSED, NotGoverned
+from .statements import (
+    Approval,
+    Key,
+    KeyRevocation,
+    Licence,
+    Opened,
+    Partner,
+    PartnerExit,
+    Policy,
+    Prefix,
+    open_statement,
+)
+from .statements import Registration as Statement
+
+#: What a party may say of itself with an earlier key of its own; an authority may say all of this, and the rest.
+OF_ITSELF = (Key, KeyRevocation)
+
+
+def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
+    """Take a statement about a key or a prefix: its row and the node's promise, the same again on retry.
+
+    Raises, and stores nothing, unless (1) it is well formed, (2) for this log, (3) not another statement under a
+    used id, (4) signed by a key that speaks for its issuer, who (5) may say this, and (6) it changes something.
+    """
+    opened = open_here(envelope)
+    try:
+        row = take(opened, now=now)
+    except IntegrityError:  # the same id, at the same time, about another party: another lock
+        row = take(opened, now=now)  # which now finds it
+    return row, bytes(row.promise)
+
+
+def take(opened: Opened[Statement], *, now: datetime) -> Registration:
+    """Steps 3 to 6, in one transaction."""
+    with transaction.atomic():
+        if isinstance(opened.payload, ALL_PARTIES):
+            if earlier(opened) is None:  # before anything is locked: whoever likes may send us this
+                check_governed(opened, b"") if is_governed(opened) else check_signer(opened)
+            log.hold()
+        else:
+            lock(opened)
+        row = earlier(opened)
+        if row is None:
+            row = record(opened, now=now)
+            transaction.on_commit(tasks.ring, robust=True)  # a lost message costs a sweep, never an answer
+    return row
+
+
+def open_here(envelope: bytes) -> Opened[Statement]:
+    """Steps 1 and 2: a statement of a kind that is registered, for this log."""
+    opened = open_statement(envelope)
+    statement = opened.payload
+    if not isinstance(statement, Statement) or type(statement) not in APPLY:
+        detail = "this kind of statement is not registered here"
+        raise NotSigned(detail, code="unsupported_statement", found=statement.kind())
+    if statement.log != settings.LOG_ORIGIN:
+        detail, origin = "the statement is for another log", settings.LOG_ORIGIN
+        raise NotSigned(detail, code="wrong_log", where="log", expected=origin, found=statement.log)
+    return Opened(envelope, opened.signed, statement)
+
+
+def lock(opened: Opened[Statement]) -> None:
+    try:
+        signing_keys.lock_issuer(opened.payload.about, exclusive=True)
+    except PartnerError as error:
+        check_signer(opened)  # who is a partner here is told only to whoever may speak of partners
+        error.where = "about"
+        raise _as(Refusal, error) from error
+
+
+def earlier(opened: Opened[Statement]) -> Registration | None:
+    """Step 3: what is stored under this id already. The same payload under any signature is the same statement."""
+    row = Registration.objects.filter(issuer=opened.issuer, statement_id=opened.payload.id).first()
+    if row is not None and bytes(row.payload_sha256) != payload_sha256(opened):
+        raise Refusal("this id names another statement", code="submission_reused", where=opened.payload.id)
+    return row
+
+
+def record(opened: Opened[Statement], *, now: datetime) -> Registration:
+    """Steps 4 to 6, then the entry, the row, and what the statement changes."""
+    salt = secrets.token_bytes(32)
+    adopted = check_governed(opened, salt) if is_governed(opened) else None
+    if adopted is None and not is_governed(opened):
+        check_signer(opened)
+    entry, promise = accept(opened, salt, now=now)
+    row = Registration.objects.create(
+        statement_id=opened.payload.id,
+        issuer=opened.issuer,
+        about=opened.payload.about,
+        kind=opened.payload.kind(),
+        payload_sha256=payload_sha256(opened),
+        envelope=opened.envelope,
+        entry_salt=salt,
+        entry=entry,
+        promise=promise,
+        accepted=now,
+    )
+    try:
+        if not is_governed(opened):
+            APPLY[type(opened.payload)](opened, entry.number)
+        elif adopted is not None and type(adopted) in ADOPT:
+            ADOPT[type(adopted)](adopted, entry.number)
+    except PartnerError as error:
+        raise _as(Refusal, error) from error
+    return row
+
+
+def is_governed(opened: Opened[Statement]) -> bool:
+    """Whether governors decide: of the rules always, of who takes part where there are any."""
+    return isinstance(opened.payload, (Policy, Approval)) or (
+        isinstance(opened.payload, PROPOSED) and governing.is_governed()
+    )
+
+
+def check_governed(opened: Opened[Statement], salt: bytes) -> Statement | None:
+    """Steps 4 and 5, of what governors say; what is adopted by it."""
+    rules, index = governing.rules(), governing.next_place()
+    now, soon = rules.at(index), rules.at(index + governing.SLACK)
+    if (now.governors, now.quorum) != (soon.governors, soon.quorum):
+        raise NotAllowed(
+            "who governs is about to change: say it again when that has come into force",
+            code="rules_changing",
+            expected=f"entry {index + governing.SLACK} of the log, or later",
+            found=f"entry {index}",
+        )
+    try:
+        return rules.tell(opened, salt, index)
+    except NotGoverned as error:
+        raise NotAllowed(
+            error.detail, code=error.code, where=error.where, expected=error.expected, found=error.found
+        ) from error
+    except BadSignature as error:
+        raise NotSigned(error.detail, code=error.code, expected=error.expected, found=error.found) from error
+
+
+def check_signer(opened: Opened[Statement]) -> None:
+    """Steps 4 and 5."""
+    accredits = governing.accrediting()
+    operator = (settings.OPERATOR_GLN, node_key().public.kid)
+    by_operator = isinstance(opened.payload, PROPOSED) and (opened.issuer, opened.signed.kid) == operator
+    authority = node_key().public if by_operator else accredits.get((opened.issuer, opened.signed.kid))
+    try:
+        opened.signed.check(authority or partners_key(opened))
+    except BadSignature as error:
+        raise NotSigned(error.detail, code=error.code, expected=error.expected, found=error.found) from error
+    if authority is None and not (type(opened.payload) in OF_ITSELF and opened.issuer == opened.payload.about):
+        detail = "only an authority that this node knows may say this"
+        raise NotAllowed(
+            detail,
+            code="authority_needed",
+            where=opened.payload.kind(),
+            expected=" or ".join(sorted({gln for gln, _ in accredits})) or "an authority: this node knows none",
+            found=opened.issuer,
+        )
+
+
+def partners_key(opened: Opened[Statement]) -> PublicKey:
+    """The key that the envelope names, if it speaks for its issuer now."""
+    try:
+        key = signing_keys.speaking_key(opened.issuer, opened.signed.kid)
+    except PartnerError as error:
+        raise _as(NotSigned, error) from error
+    return PublicKey(Algorithm(key.alg), bytes(key.public))
+
+
+def apply_key(opened: Opened[Key], number: int) -> None:
+    key = opened.payload
+    signing_keys.register_key(
+        key.about,
+        key.kid,
+        alg=key.public_key.alg,
+        public=key.public,
+        vouched_by=opened.issuer,
+        vouched_kid=opened.signed.kid,
+        number=number,
+    )
+
+
+def apply_revocation(opened: Opened[KeyRevocation], number: int) -> None:
+    revoked = opened.payload
+    signing_keys.revoke_key(revoked.about, revoked.kid, number=number, compromised=revoked.compromised)
+
+
+def apply_prefix(opened: Opened[Prefix], number: int) -> None:
+    prefix = opened.payload
+    prefixes.grant_prefix(
+        prefix.about, prefix.gtins, vouched_by=opened.issuer, vouched_kid=opened.signed.kid, number=number
+    )
+
+
+def apply_licence(opened: Opened[Licence], number: int) -> None:
+    licence = opened.payload
+    licences.grant(
+        licence.about,
+        licence.licence,
+        role=licence.role,
+        states=licence.states,
+        valid_from=licence.valid_from,
+        valid_to=licence.valid_to,
+        vouched_by=opened.issuer,
+        number=number,
+    )
+
+
+def adopt_partner(partner: Partner, number: int) -> None:
+    participants.admit(partner.about, name=partner.name, role=partner.role, number=number)
+
+
+def adopt_exit(partner: PartnerExit, number: int) -> None:
+    participants.leave(partner.about, number=number)
+
+
+#: What a statement of each kind changes. Kinds that are absent are not registered here.
+APPLY: dict[type[Statement], Callable[..., None]] = {
+    Key: apply_key,
+    KeyRevocation: apply_revocation,
+    Prefix: apply_prefix,
+    Licence: apply_licence,
+    Partner: lambda opened, number: adopt_partner(opened.payload, number),
+    PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
+    Policy: lambda opened, number: None,  # `governing` replays it
+    Approval: lambda opened, number: None,
+}
+#: What follows when enough governors have agreed to it.
+ADOPT: dict[type[Statement], Callable[..., None]] = {Partner: adopt_partner, PartnerExit: adopt_exit}
+ALL_PARTIES = (*PROPOSED, Approval)
+
+
+def payload_sha256(opened: Opened[Statement]) -> bytes:
+    return sha256(opened.signed.payload).digest()
+
+
+def _as(kind: type[Refusal], error: PartnerError) -> Refusal:
+    """The same, said of a statement."""
+    return kind(error.detail, code=error.code, where=error.where, expected=error.expected, found=error.found)

@@ -1,0 +1,274 @@
+"""Every setting of a node, in one flat file.
+
+`env("NAME")` reads the variable NAME, or the file at NAME_FILE. A fresh checkout runs with nothing set;
+with DEBUG=0 a value that matters and is missing stops the start.
+"""
+
+import logging
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.FileAwareEnv()
+
+
+def required(name: str, development: str) -> str:
+    """A value without which nobody should run a node: `development` stands in only while DEBUG is on."""
+    value = str(env(name, default=development) if DEBUG else env(name)).strip()
+    if not value:
+        raise ImproperlyConfigured(f"Set the {name} environment variable: it is empty")
+    return value
+
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEBUG = env.bool("DEBUG", default=True)
+DEMO = env.bool("DEMO", default=False)  # whoever opens a page may choose as whom to look
+if DEMO and not DEBUG:
+    raise ImproperlyConfigured("DEMO lets anyone act as any partner: it is refused while DEBUG is off")
+
+VAR_DIR = Path(env("VAR_DIR", default=str(BASE_DIR / "var" / ("demo" if DEMO else ""))))  # all that is kept in files
+VAR_DIR.mkdir(parents=True, exist_ok=True)
+
+SECRET_KEY = required("SECRET_KEY", "for development only, never for a node that others reach")
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = [host.strip() for host in required("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver").split(",")]
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+# The node -----------------------------------------------------------------------------------------------------------
+LOG_ORIGIN = required("LOG_ORIGIN", "localhost/log")  # c2sp.org/tlog-checkpoint: names the log, for ever
+OPERATOR_GLN = required("OPERATOR_GLN", "0614141000012")  # the party whose word promises and statuses are
+KEYS_DIR = Path(env("KEYS_DIR", default=str(VAR_DIR / "keys")))  # the node's own: `log` and `node`
+AUTHORITIES = Path(env("AUTHORITIES", default=str(VAR_DIR / "authorities.json")))  # [{"gln", "kid", "public"}]
+SIGNER_SOCKET = env("SIGNER_SOCKET", default="")  # of `manage.py signer`, where that holds the log's key
+WITNESSES = Path(env("WITNESSES", default=str(VAR_DIR / "witnesses.policy")))  # c2sp.org/tlog-policy: who cosigns it
+WITNESS_TIMEOUT_SECONDS = env.float("WITNESS_TIMEOUT_SECONDS", default=1.0)  # that a witness may take to answer
+OWN_WITNESSES = env.list("OWN_WITNESSES", default=[])  # names in that file: run by the operator, they never count
+WITNESS_NAME = env("WITNESS_NAME", default=f"{LOG_ORIGIN}/witness")  # as which it cosigns the logs of others
+WITNESSED_LOGS = Path(env("WITNESSED_LOGS", default=str(VAR_DIR / "witnessed.policy")))  # c2sp.org/tlog-policy: which
+GOVERNORS = Path(env("GOVERNORS", default=str(VAR_DIR / "governors.json")))  # who may change the rules; {"quorum", ...}
+ANCHORS = Path(env("ANCHORS", default=str(VAR_DIR / "anchors.toml")))  # whom to ask for time stamps (RFC 3161)
+ANCHOR_EVERY_SECONDS = env.float("ANCHOR_EVERY_SECONDS", default=3600.0)  # at most one stamp of each in that time
+ANCHOR_TIMEOUT_SECONDS = env.float("ANCHOR_TIMEOUT_SECONDS", default=5.0)  # that an authority may take to answer
+INTEGRATE_WITHIN_SECONDS = env.int("INTEGRATE_WITHIN_SECONDS", default=60)  # what a promise promises
+# A pack is good on all of its last day, wherever in the node's territory it is asked for: until that day ends here, in
+# the westernmost of the United States. Name the westernmost zone of yours.
+EXPIRY_TIME_ZONE = ZoneInfo(env("EXPIRY_TIME_ZONE", default="Pacific/Honolulu"))
+RETENTION_YEARS = env.int("RETENTION_YEARS", default=6)  # how long submissions are kept (21 U.S.C. 360eee-1)
+SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=5.0)  # finds the work whose message was lost
+AUDIT_EVERY_SECONDS = env.float("AUDIT_EVERY_SECONDS", default=3600.0)  # of what is new
+ACCESS_INTERVAL_SECONDS = env.float("ACCESS_INTERVAL_SECONDS", default=3600.0)  # who read of others: one entry in each
+
+EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
+EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values
+EPCIS_MAX_EVENTS = env.int("EPCIS_MAX_EVENTS", default=100_000)  # in one document
+
+# Django -------------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.admin",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "csp",
+    "ledger",
+    "partners",
+    "traceability",
+]
+MIDDLEWARE = [
+    "traceability.observing.observed",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "traceability.web.refusals.NotFoundWhileDebugging",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+ROOT_URLCONF = "traceability.urls"
+WSGI_APPLICATION = "traceability.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# Storage: SQLite beside the code, or the servers that DATABASE_URL and REDIS_URL name ---------------------------------
+SQLITE: dict[str, Any] = {
+    "transaction_mode": "IMMEDIATE",  # SQLite has no row locks: one writer at a time is the lock
+    "timeout": 20,  # seconds a second writer waits for it
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536",
+}
+POSTGRESQL: dict[str, Any] = {
+    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 20},
+}
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a database, durable on either kind: answered means written to disk."""
+    settings: dict[str, Any] = env.db_url_config(url)
+    on_sqlite = settings["ENGINE"].endswith("sqlite3")
+    settings["OPTIONS"] = (SQLITE if on_sqlite else POSTGRESQL) | settings.get("OPTIONS", {})
+    return settings
+
+
+DATABASES = {"default": database(env("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'unitproof.sqlite3'}").strip())}
+REDIS_URL = env("REDIS_URL", default="").strip()  # without it the tasks' bodies run in a thread of this process
+
+# Celery: messages are doorbells, the database is the queue ------------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 60,  # seconds until the task of a killed worker comes back
+    # A doorbell that does not ring costs a sweep, never an answer: `retry=False` alone still tries for six seconds.
+    "socket_connect_timeout": 0.2,
+    "socket_timeout": 0.2,
+    "connect_retries_timeout": 0.2,
+    "max_retries": 1,
+    "interval_start": 0,
+}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker as long as it takes
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 30  # seconds; tasks are idempotent and meant to stay under ten
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "ledger.tasks.sweep",
+        "schedule": SWEEP_EVERY_SECONDS,
+        "options": {"expires": SWEEP_EVERY_SECONDS},
+    },
+    "anchor": {"task": "ledger.tasks.anchor", "schedule": 60.0, "options": {"expires": 60.0}},
+    "enact": {"task": "traceability.tasks.enact", "schedule": 60.0, "options": {"expires": 60.0}},
+    "access_interval": {"task": "traceability.tasks.access_interval", "schedule": ACCESS_INTERVAL_SECONDS},
+    "audit": {"task": "traceability.tasks.audit", "schedule": AUDIT_EVERY_SECONDS},
+}
+
+# The API ------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["partners.authentication.ApiTokenAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "traceability.api.errors.handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Unitproof",
+    "DESCRIPTION": "Pharmaceutical supply-chain traceability with a chain of custody that anyone can check.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "TAGS": [
+        {"name": "submissions", "description": "EPCIS documents, signed by who hands them in."},
+        {"name": "statements", "description": "Keys, and who may issue what."},
+        {"name": "items", "description": "Packs and containers: verified, proven, opened."},
+    ],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",  # the pages work without a network
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = EPCIS_MAX_BYTES
+API_MAX_BYTES = EPCIS_MAX_BYTES + 16 * 1024 * 1024  # a document, its opening, its statement, and what is between them
+FILE_UPLOAD_MAX_MEMORY_SIZE = API_MAX_BYTES  # nothing that partners send waits in a temporary file
+
+# Static files, and what a browser may do with our pages ---------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = Path(env("STATIC_ROOT", default=str(BASE_DIR / "staticfiles")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"  # a link may carry a serial number; with no-referrer forms have no Origin
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_REDIRECT_EXEMPT = [r"^(live|ready|metrics)$"]  # asked from beside the node, not through its proxy
+SECURE_HSTS_SECONDS = 0 if DEBUG else int(timedelta(days=365).total_seconds())
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+if BEHIND_PROXY:  # which sets this header itself, and drops a client's
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# What is measured, and what is written down ---------------------------------------------------------------------------
+METRICS_TOKEN = env("METRICS_TOKEN", default="").strip()  # who reads /metrics; without one, this machine alone does
+if METRICS_TOKEN and len(METRICS_TOKEN) < 16 and not DEBUG:
+    raise ImproperlyConfigured("METRICS_TOKEN: expected 16 characters or more")
+LOG_LEVEL = env("LOG_LEVEL", default="WARNING" if DEBUG else "INFO").strip().upper()
+LOG_JSON = env.bool("LOG_JSON", default=not DEBUG)  # else in a form for people
+logging.captureWarnings(LOG_JSON)  # Python's warnings are lines like any other
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"without_query": {"()": "traceability.logs.WithoutQuery"}},  # which may hold a serial number
+    "formatters": {
+        "server": {"()": "django.utils.log.ServerFormatter", "format": "[{server_time}] {message}", "style": "{"},
+        "told": {"()": "traceability.logs.formatter", "as_json": LOG_JSON},
+    },
+    "handlers": {
+        "server": {"class": "logging.StreamHandler", "formatter": "server", "filters": ["without_query"]},
+        "told": {"class": "logging.StreamHandler", "formatter": "told"},
+    },
+    "root": {"level": LOG_LEVEL, "handlers": ["told"]},
+    "loggers": {
+        "django": {"level": LOG_LEVEL, "handlers": []},  # all is told by the root, and nothing twice
+        "gunicorn.error": {"level": LOG_LEVEL, "handlers": [], "propagate": True},
+        "gunicorn.access": {"level": "WARNING", "handlers": [], "propagate": True},  # `observing` has the better line
+        "httpx": {"level": "WARNING"},  # it tells every address that it asks, query and all
+        "celery.app.trace": {"level": "WARNING"},  # a sweep every few seconds is no news
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},
+        "django.request": {"level": "ERROR"},  # a refusal is an answer, not an event of the operator's
+        "django.server": {"handlers": ["server"], "level": "INFO", "propagate": False},  # the development server
+    },
+}
