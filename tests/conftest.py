@@ -55,6 +55,7 @@ def own_keys_and_authorities(settings: Any, tmp_path: Path) -> None:
     settings.WITNESSES = tmp_path / "witnesses.policy"
     settings.WITNESSED_LOGS = tmp_path / "witnessed.policy"
     settings.ANCHORS = tmp_path / "anchors.toml"
+    settings.WITNESS_TIMEOUT_SECONDS = settings.ANCHOR_TIMEOUT_SECONDS = 10.0  # a busy machine is not an outage
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
-from threading import Lock, Thread
-from time import sleep
+from threading import Event, Lock, Thread
 from typing import Any
 
 import pytest
@@ -50,8 +49,8 @@ class Authority:
     def __init__(self, folder: Path, *, key: str = "ec:P-256", usage: str = "stamping", days: int = 30) -> None:
         self.folder, self.url, self.asked = folder, "", 0
         self.away: int | None = None  # a status to answer with instead
-        self.slow = 0.0  # seconds
-        self.lock = Lock()
+        self.lock, self.open = Lock(), Event()  # while it is not open, whoever asks waits
+        self.open.set()
         folder.mkdir()
         (folder / "openssl.cnf").write_text(CONFIG)
         (folder / "serial").write_text("01\n")
@@ -95,23 +94,25 @@ class Authority:
             def do_POST(self) -> None:
                 assert self.headers["Content-Type"] == "application/timestamp-query"
                 query = self.rfile.read(int(self.headers["Content-Length"]))
-                sleep(authority.slow)
+                authority.open.wait()
                 answer = b"" if authority.away else authority.answer(query)
                 self.send_response(authority.away or 200)
                 self.send_header("Content-Type", "application/timestamp-reply")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
-                self.wfile.write(answer)
+                with suppress(ConnectionError):  # whoever asked may have stopped waiting
+                    self.wfile.write(answer)
 
             def log_message(self, *_: Any) -> None:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.daemon_threads = True
+        server.daemon_threads = False  # no question of one test is counted in the next
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         self.url = f"http://127.0.0.1:{server.server_address[1]}/"
         try:
             yield self
         finally:
+            self.open.set()
             server.shutdown()
             server.server_close()
