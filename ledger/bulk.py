@@ -29,11 +29,11 @@ def draw_number() -> int:
         return int(cursor.fetchone()[0])
 
 
-def lock_head() -> Log | None:
-    """The log's row, held until the transaction ends; on SQLite that transaction, IMMEDIATE, is itself the lock."""
-    held = " FOR UPDATE" if connection.features.has_select_for_update else ""
+def read_head(*, held: bool = False) -> Log | None:
+    """The log's row; held, until the transaction ends. On SQLite that transaction, IMMEDIATE, is itself the lock."""
+    lock = " FOR UPDATE" if held and connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT id, origin, size, root, signed, published, witnessed, frozen FROM ledger_log{held}")  # noqa: S608
+        cursor.execute(f"SELECT id, origin, size, root, signed, published, witnessed, frozen FROM ledger_log{lock}")  # noqa: S608
         row = cursor.fetchone()
     return row and Log(*row)
 
@@ -51,18 +51,17 @@ def insert_entry(entry: bytes, accepted_at: datetime) -> int | None:
     return row and int(row[0])
 
 
-def number_entries(first_index: int, limit: int) -> list[bytes]:
-    """Give waiting entries their indexes, in the order of their numbers; those entries, in that order."""
+def number_entries(first_index: int, limit: int) -> int:
+    """Give waiting entries their indexes, in the order of their numbers; how many there were."""
     with connection.cursor() as cursor:
         cursor.execute(
             'UPDATE ledger_entry SET "index" = %s + batch.place FROM ('
             " SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM ("
             '  SELECT number FROM ledger_entry WHERE "index" IS NULL ORDER BY number LIMIT %s) AS waiting'
-            ") AS batch WHERE ledger_entry.number = batch.number"
-            ' RETURNING ledger_entry."index", ledger_entry.entry',
+            ") AS batch WHERE ledger_entry.number = batch.number",
             [first_index, limit],
         )
-        return [bytes(entry) for _, entry in sorted(cursor.fetchall())]
+        return int(cursor.rowcount)
 
 
 def save_head(head: Log) -> None:

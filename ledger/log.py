@@ -105,11 +105,17 @@ def _sign(head: Log, signer: SignsCheckpoints, now: datetime) -> bool:
     if head.signed == head.size:
         demand_not_behind(signer.last(), head.size)  # 2. nothing is built on what a backup forgot
         return False
-    note = signer.sign(head.value, consistency)  # 2. by its own memory, and a proof from stored tiles
-    signed_root = signer.sign_root(head.value)  # the same head, for COSE Receipts
+    signed = signer.sign(head.value, consistency)  # 2. by its own memory, and a proof from stored tiles
     published_at = None if keys.witnesses() else now  # with witnesses, `publish` comes after what they say
-    row = Checkpoint(size=head.size, previous=head.signed, root=head.root, note=note, signed_root=signed_root)
-    row.created_at, row.published_at = now, published_at
+    row = Checkpoint(
+        size=head.size,
+        previous=head.signed,
+        root=head.root,
+        note=signed.note,
+        signed_root=signed.root,
+        created_at=now,
+        published_at=published_at,
+    )
     bulk.insert_checkpoint(row)  # 3
     failpoint("integrate.after_checkpoint")
     head.signed = head.size
@@ -120,20 +126,20 @@ def _sign(head: Log, signer: SignsCheckpoints, now: datetime) -> bool:
 
 def _grow(head: Log, limit: int) -> bool:
     """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
-    entries = bulk.number_entries(head.size, limit)  # 4. from the next index: sequences have gaps
-    if not entries:
+    count = bulk.number_entries(head.size, limit)  # 4. from the next index: sequences have gaps
+    if not count:
         return False
     failpoint("integrate.after_numbering")
     old = head.value
-    grown = _lengthen(head, entries)  # 5. the tree from memory
+    grown = _lengthen(head, bulk.read_entries(head.size, head.size + count))  # 5. the tree from memory
     failpoint("integrate.after_tiles")
-    _recompute(old, head.value, grown)  # 6. the tree from what was stored
+    _recompute(old, head.value, grown)  # 6. the tree from what was stored, another way
     return True
 
 
 def _lock_head() -> Log:
     """The log's row, held: nobody else numbers, grows or signs."""
-    head = bulk.lock_head()
+    head = bulk.read_head(held=True)
     if head is None:
         Log.objects.get_or_create(defaults={"origin": settings.LOG_ORIGIN})
         return _lock_head()
@@ -165,20 +171,24 @@ def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, byt
     One bit flipped between hashing and storing has ended public logs; here it ends an attempt.
     """
 
-    def proof(reader: HashReader) -> list[bytes]:
-        return merkle.consistency_from(reader, old.size, new.size) if old.size else []
-
-    stored = _read({*grown, *_edge(old.size), *tiles.wanted(new.size, proof)})
-    leaves = list(map(merkle.leaf_hash, bulk.read_entries(old.size, new.size)))
-    again = tiles.grow(old.size, stored.__getitem__, leaves)
+    stored = _read({*grown, *_edge(old.size)})
     for tile, hashes in grown.items():
-        if not hashes == stored[tile] == again.get(tile):
+        if hashes != stored[tile]:
             raise TreeDiffers("stored and computed hashes differ", where=str(tile))
-    if old.size:
-        reader = TileReader(stored.__getitem__, new.size)
-        merkle.check_consistency(old.size, old.root, new.size, new.root, proof(reader))
-    elif merkle.root_of(leaves) != new.root:
-        raise TreeDiffers("stored entries have another root", expected=new.root.hex())
+    tree = merkle.Growing.from_reader(TileReader(stored.__getitem__, old.size), old.size)
+    _demand_root(tree, old.root)
+    leaves = list(map(merkle.leaf_hash, bulk.read_entries(old.size, new.size)))
+    tree.extend(leaves)
+    _demand_root(tree, new.root)
+    lowest = b"".join(hashes for tile, hashes in grown.items() if tile.level == 0)
+    if lowest[old.size % FULL * merkle.HASH_SIZE :] != b"".join(leaves):
+        raise TreeDiffers("the tiles are not those of the entries", where=f"entries {old.size} to {new.size}")
+
+
+def _demand_root(tree: merkle.Growing, root: bytes) -> None:
+    if tree.root() != root:
+        where, found = f"{tree.size} entries", tree.root().hex()
+        raise TreeDiffers("what is stored has another root", where=where, expected=root.hex(), found=found)
 
 
 # Publish
@@ -186,7 +196,7 @@ def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, byt
 
 def head() -> Log:
     """Where the log stands."""
-    return Log.objects.first() or Log(origin=settings.LOG_ORIGIN)
+    return bulk.read_head() or Log(origin=settings.LOG_ORIGIN)
 
 
 def unpublished() -> Checkpoint | None:

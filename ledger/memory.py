@@ -23,8 +23,8 @@ def empty_checkpoint(key: Signer) -> str:
 class Memory:
     """A file of two slots, written in turn, so that a crash while one is written leaves the other. Each is
 
-        the SHA-256, in hex, of what follows
-        the note that was signed
+        the SHA-256, in hex, of the note
+        the note that was signed, which has no two empty lines in a row
         empty lines, up to 8,192 bytes
 
     That is one sync for each checkpoint, where replacing a file takes two and a rename.
@@ -70,14 +70,16 @@ class Memory:
 
     @classmethod
     def _encode(cls, signed: str) -> bytes:
-        lines = signed.encode().ljust(cls.SLOT - 65, b"\n")
-        if len(lines) > cls.SLOT - 65:
-            raise SignerRefuses("a note too long to remember", expected=f"{cls.SLOT} bytes", found=str(len(lines)))
-        return b"%s\n%s" % (sha256(lines).hexdigest().encode(), lines)
+        note = signed.encode()
+        slot = b"%s\n%s\n\n" % (sha256(note).hexdigest().encode(), note)
+        if len(slot) > cls.SLOT:
+            raise SignerRefuses("a note too long to remember", expected=f"{cls.SLOT} bytes", found=str(len(note)))
+        return slot.ljust(cls.SLOT, b"\n")
 
     @staticmethod
     def _decode(slot: bytes) -> Checkpoint | None:
-        digest, _, lines = slot.partition(b"\n")
-        if sha256(lines).hexdigest().encode() != digest:  # torn: its signature was never handed out
+        digest, _, rest = slot.partition(b"\n")
+        note = rest[: rest.find(b"\n\n\n") + 1]
+        if sha256(note).hexdigest().encode() != digest:  # torn: its signature was never handed out
             return None
-        return Checkpoint.parse(Note.parse(lines.decode().rstrip("\n") + "\n").text)
+        return Checkpoint.parse(Note.parse(note.decode()).text)

@@ -6,7 +6,7 @@ on disk what it signed before it hands that out. It knows neither the database n
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .errors import SignerRefuses
 from .failpoint import failpoint
@@ -21,6 +21,13 @@ Prove = Callable[[int, int], Sequence[bytes]]
 """Makes the consistency proof between two sizes of the log."""
 
 
+class SignedHead(NamedTuple):
+    """One tree head, signed in both forms that proofs rest on."""
+
+    note: str  # c2sp.org/signed-note
+    root: bytes  # its root alone, a `SignedRoot`: receipts are put together with it, without the key (RFC 9942)
+
+
 class SignsCheckpoints(Protocol):
     """Whoever signs the log's checkpoints: here, or in a process of its own (`signing_process.py`)."""
 
@@ -31,9 +38,7 @@ class SignsCheckpoints(Protocol):
 
     def demand(self, checkpoint: Checkpoint, prove: Prove) -> None: ...
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> str: ...
-
-    def sign_root(self, checkpoint: Checkpoint) -> bytes: ...
+    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead: ...
 
     def sign_empty(self) -> str: ...
 
@@ -60,30 +65,20 @@ class LogSigner:
         """Raise unless `sign` would sign this checkpoint."""
         demand_growth(self.last(), checkpoint, prove)
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> str:
-        """The checkpoint's note, once it is on disk that this was signed.
+    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead:
+        """The checkpoint, signed, once it is on disk that it was. No root that is not of such a one is ever signed.
 
-        If it stops before the note is used, the same checkpoint, or one consistent with it, can be signed again.
+        If it stops before the signatures are used, the same checkpoint, or one consistent with it, can be signed again.
         """
         with self.memory.held() as file:
             slot, last = self.memory.read(file)
             demand_growth(last, checkpoint, prove)
-            signed = checkpoint.sign(self.key, *self.others)
+            note = checkpoint.sign(self.key, *self.others)
+            root = SignedRoot.sign(checkpoint.root, origin=checkpoint.origin, key=self.key.key)
             failpoint("integrate.before_memory")
-            self.memory.write(file, 1 - slot, signed)
+            self.memory.write(file, 1 - slot, note)
         failpoint("integrate.after_memory")
-        return signed
-
-    def sign_root(self, checkpoint: Checkpoint) -> bytes:
-        """The root of what was signed last, signed again as COSE Receipts want it: no other root ever is.
-
-        Receipts are then put together without the key (RFC 9942).
-        """
-        last = self.last()
-        if checkpoint != last:
-            detail = "only the root of the last checkpoint signed is signed for receipts"
-            raise SignerRefuses(detail, code="not_signed_last", expected=str(last.size), found=str(checkpoint.size))
-        return bytes(SignedRoot.sign(checkpoint.root, origin=checkpoint.origin, key=self.key.key))
+        return SignedHead(note, bytes(root))
 
     def sign_empty(self) -> str:
         """The note of a log with nothing in it: every log began so, and what names a log is its checkpoint."""

@@ -17,7 +17,7 @@ from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any
 
 from .errors import SignerRefuses
-from .signer import LogSigner, Prove
+from .signer import LogSigner, Prove, SignedHead
 from .tlog.checkpoint import Checkpoint
 from .tlog.errors import LogError
 from .tlog.note import Verifier, parse_key
@@ -46,11 +46,9 @@ class RemoteSigner:
         """The last checkpoint signed; the empty tree's, if none was."""
         return Checkpoint.parse(str(self._ask({"ask": "last"})["checkpoint"]))
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> str:
-        return self._asks_for("sign", checkpoint, prove)
-
-    def sign_root(self, checkpoint: Checkpoint) -> bytes:
-        return b64decode(self._ask({"ask": "sign_root", "checkpoint": str(checkpoint)})["signed"])
+    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead:
+        signed = self._asks_for("sign", checkpoint, prove)
+        return SignedHead(str(signed["note"]), b64decode(signed["root"]))
 
     def demand(self, checkpoint: Checkpoint, prove: Prove) -> None:
         self._asks_for("demand", checkpoint, prove)
@@ -58,13 +56,13 @@ class RemoteSigner:
     def sign_empty(self) -> str:
         return str(self._ask({"ask": "sign_empty"})["note"])
 
-    def _asks_for(self, ask: str, checkpoint: Checkpoint, prove: Prove) -> str:
+    def _asks_for(self, ask: str, checkpoint: Checkpoint, prove: Prove) -> dict[str, Any]:
         """Between asking where it stands and asking for a signature it may move: then the proof does not fit, and the
         round is tried again."""
         last = self.last().size
         proof = prove(last, checkpoint.size) if 0 < last <= checkpoint.size else []
         hashes = [b64encode(sibling).decode() for sibling in proof]
-        return str(self._ask({"ask": ask, "checkpoint": str(checkpoint), "last": last, "proof": hashes})["note"])
+        return self._ask({"ask": ask, "checkpoint": str(checkpoint), "last": last, "proof": hashes})
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -121,12 +119,11 @@ def _answer(request: dict[str, Any], signer: LogSigner) -> dict[str, str]:
         case "sign_empty":
             return {"note": signer.sign_empty()}
         case "sign":
-            return {"note": signer.sign(Checkpoint.parse(request["checkpoint"]), _proof(request))}
-        case "sign_root":
-            return {"signed": b64encode(signer.sign_root(Checkpoint.parse(request["checkpoint"]))).decode()}
+            signed = signer.sign(Checkpoint.parse(request["checkpoint"]), _proof(request))
+            return {"note": signed.note, "root": b64encode(signed.root).decode()}
         case "demand":
             signer.demand(Checkpoint.parse(request["checkpoint"]), _proof(request))
-            return {"note": ""}
+            return {}
     raise ValueError(request["ask"])
 
 

@@ -84,6 +84,11 @@ class Growing:
         self.size = size  # leaves
         self._complete = list(complete)  # the roots of complete subtrees, each smaller than the one before
 
+    @classmethod
+    def from_reader(cls, reader: HashReader, size: int) -> "Growing":
+        """As it stood after the first `size` leaves."""
+        return cls(size, _complete(reader, 0, size))
+
     def add(self, node: bytes, level: int = 0) -> None:
         """The next leaf; or 2^level leaves at once, by their root, where that is a subtree of its own."""
         place = self.size >> level
@@ -93,14 +98,19 @@ class Growing:
         self._complete.append(node)
         self.size += 1 << level
 
+    def extend(self, leaf_hashes: Sequence[bytes]) -> None:
+        """Leaf after leaf; those that make a subtree together, at once."""
+        at = 0
+        while at < len(leaf_hashes):
+            level = (len(leaf_hashes) - at).bit_length() - 1
+            if self.size:
+                level = min(level, (self.size & -self.size).bit_length() - 1)
+            self.add(root_of(leaf_hashes[at : at + (1 << level)]), level)
+            at += 1 << level
+
     def root(self) -> bytes:
         """The root of what came so far."""
-        if not self._complete:
-            return EMPTY
-        *rest, root = self._complete
-        for node in reversed(rest):
-            root = node_hash(node, root)
-        return root
+        return _above(self._complete)
 
     def copy(self) -> "Growing":
         return Growing(self.size, self._complete)
@@ -109,24 +119,36 @@ class Growing:
 def _parents(level: Sequence[bytes]) -> list[bytes]:
     """The nodes one level up; a node without a right neighbour moves up as it is, which is what section 2.1.1 makes
     of a tree that is not complete."""
-    parents = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
-    if len(level) % 2:
-        parents.append(level[-1])
-    return parents
+    return parents_of(level) + [level[-1]] * (len(level) % 2)
+
+
+def parents_of(level: Sequence[bytes]) -> list[bytes]:
+    """The nodes one level up, each of two below; one without a right neighbour has none yet."""
+    return [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
 
 
 def _subtree(reader: HashReader, start: int, end: int) -> bytes:
-    """The root over [start, end), a subtree of the recursion: complete subtrees, each smaller than the one before."""
+    """The root over [start, end), a subtree of the recursion."""
+    return _above(_complete(reader, start, end))
+
+
+def _complete(reader: HashReader, start: int, end: int) -> list[bytes]:
+    """The roots of the complete subtrees that make it up, each smaller than the one before."""
     complete = []
     while start < end:
         level = (end - start).bit_length() - 1
         complete.append(reader(level, start >> level))
         start += 1 << level
+    return complete
+
+
+def _above(complete: Sequence[bytes]) -> bytes:
+    """The root over such subtrees."""
     if not complete:
         return EMPTY
-    root = complete.pop()
-    while complete:
-        root = node_hash(complete.pop(), root)
+    *rest, root = complete
+    for node in reversed(rest):
+        root = node_hash(node, root)
     return root
 
 

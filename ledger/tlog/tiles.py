@@ -3,7 +3,7 @@
 A hash in a tile at level 0 is a leaf hash; at level n it is the root of a full tile at level n - 1, so that one tile
 carries eight levels of the tree. Tiles never change: a partial one is only followed by wider ones.
 
->>> from .merkle import leaf_hash, root_from
+>>> from .merkle import leaf_hash, root_from, root_of
 >>> grown = grow(0, {}.__getitem__, [leaf_hash(b"%d" % n) for n in range(257)])
 >>> [str(tile) for tile in grown]
 ['tile/0/000', 'tile/0/001.p/1', 'tile/1/000.p/1']
@@ -12,13 +12,13 @@ True
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Self, TypeAlias
 
 from .errors import MalformedTile
-from .merkle import EMPTY, HASH_SIZE, HashReader, reader_of, root_of
+from .merkle import EMPTY, HASH_SIZE, HashReader, parents_of
 
 HEIGHT = 8  # levels of the tree in one tile
 FULL = 1 << HEIGHT  # hashes in a full tile, entries in a full bundle
@@ -104,7 +104,7 @@ def grow(old_size: int, fetch: Fetch, leaf_hashes: Sequence[bytes]) -> dict[Tile
         begun = _demand(fetch, Tile(level, first, width)) if width else b""
         rows = _cut(begun + b"".join(hashes), FULL * HASH_SIZE)
         tiles.update((Tile(level, first + n, len(row) // HASH_SIZE), row) for n, row in enumerate(rows))
-        hashes = [root_of(hashes_of(row)) for row in rows if len(row) == FULL * HASH_SIZE]
+        hashes = [_subtrees.of(row)[HEIGHT][0] for row in rows if len(row) == FULL * HASH_SIZE]
         level, count = level + 1, first
     return tiles
 
@@ -119,17 +119,17 @@ class TileReader:
 
     def __init__(self, fetch: Fetch, size: int) -> None:
         self._fetch, self._size = fetch, size
-        self._tiles: dict[tuple[int, int], HashReader] = {}
+        self._tiles: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def __call__(self, level: int, index: int, /) -> bytes:
         place, row, column = _locate(level, index)
-        nodes = self._tiles.get(place) or self._read(place)
-        return nodes(row, column)
+        rows = self._tiles.get(place) or self._read(place)
+        return rows[row][column]
 
-    def _read(self, place: tuple[int, int]) -> HashReader:
+    def _read(self, place: tuple[int, int]) -> list[list[bytes]]:
         tile = _tile(*place, self._size >> HEIGHT * place[0])
-        nodes = self._tiles[place] = _nodes(_demand(self._fetch, tile))
-        return nodes
+        rows = self._tiles[place] = _subtrees.of(_demand(self._fetch, tile))
+        return rows
 
 
 def wanted(size: int, *proofs: Callable[[HashReader], object]) -> set[Tile]:
@@ -204,6 +204,35 @@ def _cut(data: bytes, size: int) -> list[bytes]:
     return [data[at : at + size] for at in range(0, len(data), size)]
 
 
-@lru_cache(maxsize=256)  # about 40 kB each; by content, so that an edited tile is never answered from memory
-def _nodes(tile: bytes) -> HashReader:
-    return reader_of(hashes_of(tile))
+class _Subtrees:
+    """The roots of the complete subtrees in a tile, row by row: its hashes, their parents, and so on up.
+
+    Remembered for the tiles read last, by their content: an edited tile is never answered from memory, and of one that
+    has grown wider only what is new is hashed.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: OrderedDict[bytes, tuple[bytes, list[list[bytes]]]] = OrderedDict()  # by their first hash
+
+    def of(self, tile: bytes) -> list[list[bytes]]:
+        """At least those of this tile; a wider one has the same, and more."""
+        first = tile[:HASH_SIZE]
+        known, rows = self._known.pop(first, (b"", []))
+        if not known.startswith(tile):
+            known, rows = tile, self._widened(rows if tile.startswith(known) else [], hashes_of(tile))
+        self._known[first] = known, rows  # the last of them now
+        if len(self._known) > self._most:
+            self._known.popitem(last=False)
+        return rows
+
+    @staticmethod
+    def _widened(rows: list[list[bytes]], hashes: list[bytes]) -> list[list[bytes]]:
+        wider = [hashes]
+        for row in range(1, HEIGHT + 1):
+            had = rows[row] if row < len(rows) else []
+            wider.append(had + parents_of(wider[-1][2 * len(had) :]))
+        return wider
+
+
+_subtrees = _Subtrees(256)  # about 40 kB each

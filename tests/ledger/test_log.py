@@ -140,7 +140,7 @@ def test_nothing_is_built_on_a_damaged_edge(ledger: Ledger, tile: Tile, at: int)
     ledger.grows(300)
     damage(tile, at)
     ledger.takes(5)
-    with pytest.raises(BadProof):
+    with pytest.raises(TreeDiffers):
         ledger.integrates()
     assert [row.size for row in models.Checkpoint.objects.all()] == [300]
     assert models.Log.objects.get().size == 300

@@ -117,7 +117,7 @@ def test_an_integrator_waits_for_the_head_and_no_capture_waits_for_it(shared_led
 
     def hold() -> None:
         with transaction.atomic():
-            bulk.lock_head()
+            bulk.read_head(held=True)
             held.set()
             assert release.wait(10)
         connections.close_all()
@@ -125,7 +125,7 @@ def test_an_integrator_waits_for_the_head_and_no_capture_waits_for_it(shared_led
     def integrate_impatiently() -> None:
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL lock_timeout = '200ms'")
-            bulk.lock_head()
+            bulk.read_head(held=True)
 
     holder = Thread(target=hold)
     holder.start()

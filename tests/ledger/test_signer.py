@@ -13,6 +13,7 @@ from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.cose import PrivateKey
 from ledger.tlog.merkle import EMPTY, consistency_proof, leaf_hash, root_of
 from ledger.tlog.note import Signer
+from ledger.tlog.receipt import SignedRoot
 
 ORIGIN = "pharma.example/log"
 KEY = Signer(ORIGIN, PrivateKey.from_seed(bytes(32)))
@@ -40,7 +41,8 @@ def test_a_new_key_has_signed_the_empty_tree_and_no_more(signer: LogSigner) -> N
 def test_signs_a_log_that_grows_and_remembers_it(signer: LogSigner) -> None:
     for size in (1, 2, 7, 8, 8, 20):
         signed = signer.sign(head(size), prove)
-        assert Checkpoint.open(signed, [KEY.verifier]) == head(size) == signer.last()
+        assert Checkpoint.open(signed.note, [KEY.verifier]) == head(size) == signer.last()
+        SignedRoot.parse(signed.root).check(head(size).root, KEY.key.public)
 
 
 def test_the_same_head_again_is_the_same_note(signer: LogSigner) -> None:

@@ -50,17 +50,11 @@ def test_i4_it_refuses_what_does_not_continue_the_last(shared_ledger: Ledger, re
     assert refused.value.code == "log_rolled_back"
 
 
-def test_it_signs_for_receipts_only_the_root_that_it_signed_last(shared_ledger: Ledger, remote: RemoteSigner) -> None:
+def test_it_signs_for_receipts_the_root_of_the_checkpoint(shared_ledger: Ledger, remote: RemoteSigner) -> None:
     shared_ledger.takes(8)
     tasks.sweep()
-    last = remote.last()
-    assert remote.sign_root(last) == bytes(models.Checkpoint.objects.get().signed_root)
-    for other in (Checkpoint(last.origin, 8, bytes(32)), Checkpoint(last.origin, 9, last.root)):
-        with pytest.raises(SignerRefuses) as refused:
-            remote.sign_root(other)
-        assert refused.value.code == "not_signed_last"
-    with pytest.raises(SignerRefuses):
-        shared_ledger.signer.sign_root(Checkpoint("other.example/log", last.size, last.root))
+    stored = models.Checkpoint.objects.get()
+    assert remote.sign(remote.last(), log.consistency) == (stored.note, bytes(stored.signed_root))
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,6 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "payload_attached": "A receipt that says its root, which is for whoever checks it to compute.",
         "several_proofs": "A receipt with more than one proof.",
         "no_proof": "A receipt without a proof.",
-        "not_signed_last": "For receipts, only the root that was signed last is signed.",
         "bad_anchor": "A time stamp that is none, or of another text.",
         "malformed_anchor": "Not a time stamp in its one form.",
         "anchor_refused": "The time-stamping authority says no.",

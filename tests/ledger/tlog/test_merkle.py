@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.tlog.errors import BadProof, LogError, OutOfRange
 from ledger.tlog.merkle import (
     EMPTY,
+    Growing,
     check_consistency,
     check_inclusion,
     check_multiproof,
@@ -45,6 +46,19 @@ def test_roots_are_those_of_the_standard(size: int) -> None:
     assert root_of(LEAVES[:size]) == rfc9162.mth(LEAVES[:size])
     if size:
         assert root_from(reader_of(LEAVES), size) == rfc9162.mth(LEAVES[:size])
+
+
+@given(st.lists(st.integers(0, 90), max_size=6))
+def test_a_tree_that_grows_by_many_leaves_at_once_is_the_one_that_grew_leaf_by_leaf(steps: list[int]) -> None:
+    one_by_one, at_once = Growing(), Growing()
+    for step in steps:
+        leaves = LEAVES[at_once.size :][:step]
+        for leaf in leaves:
+            one_by_one.add(leaf)
+        at_once.extend(leaves)
+        assert at_once.size == one_by_one.size
+        assert at_once.root() == one_by_one.root() == rfc9162.mth(LEAVES[: at_once.size])
+        at_once = Growing.from_reader(reader_of(LEAVES), at_once.size)
 
 
 def test_every_inclusion_proof_of_small_trees_is_that_of_the_standard_and_holds() -> None:
