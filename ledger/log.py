@@ -13,6 +13,7 @@ signed and its numbering then lost, the next attempt could come to another tree,
 
 import logging
 from collections.abc import Callable, Collection
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import count, takewhile
 from typing import TypeVar
@@ -24,7 +25,7 @@ from . import bulk, keys
 from .errors import LogFrozen, NoSuchTile, NotIntegrated, TreeDiffers, UnknownEntry
 from .failpoint import failpoint
 from .models import Checkpoint, Entry, Log
-from .signer import SignsCheckpoints, demand_not_behind
+from .signer import Growth, SignedHead, SignsCheckpoints, demand_not_behind
 from .tlog import checkpoint as tlog
 from .tlog import merkle, tiles
 from .tlog.checkpoint import MAX_SIZE
@@ -37,6 +38,7 @@ from .tlog.tiles import ENTRIES, FULL, HEIGHT, Tile, TileReader
 logger = logging.getLogger(__name__)
 BATCH = 1024  # entries under one checkpoint; more wait for the next
 SIGNER_REFUSES = "the signer refuses"  # begins the reason of a log that is frozen for that
+_signers = ThreadPoolExecutor(1, thread_name_prefix="signer")  # signs while the database numbers the next batch
 T = TypeVar("T")
 
 
@@ -92,48 +94,61 @@ def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> b
         failpoint("integrate.after_lock")
         if head.frozen is not None:
             return False
-        active = [_sign(head, signer, now), _grow(head, limit)]  # 2 to 6
-        if any(active):
+        committed = head.value
+        signing = _begin_signing(head, signer)  # 2. what the last round committed
+        grew = _grow(head, limit)  # 3 to 5, meanwhile
+        if signing:
+            _keep_signed(head, committed, signing.result(), now)  # 6
+        if signing or grew:
             bulk.save_head(head)
         failpoint("integrate.after_head")
     failpoint("integrate.after_commit")
-    return any(active)
+    return bool(signing or grew)
 
 
-def _sign(head: Log, signer: SignsCheckpoints, now: datetime) -> bool:
-    """Sign the tree that is committed, unless it was."""
+def _begin_signing(head: Log, signer: SignsCheckpoints) -> "Future[SignedHead] | None":
+    """Ask for the signature of the tree that is committed, unless it has one. Nothing is built on what a backup
+    forgot."""
+    last = signer.last()
+    demand_not_behind(last, head.size)
     if head.signed == head.size:
-        demand_not_behind(signer.last(), head.size)  # 2. nothing is built on what a backup forgot
-        return False
-    signed = signer.sign(head.value, consistency)  # 2. by its own memory, and a proof from stored tiles
+        return None
+    return _signers.submit(signer.sign, head.value, _growth(last, head.size))
+
+
+def _growth(last: tlog.Checkpoint, size: int) -> Growth:
+    """From what was signed last, by stored tiles."""
+    return Growth(last.size, consistency(last.size, size) if 0 < last.size <= size else ())
+
+
+def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: datetime) -> None:
     published_at = None if keys.witnesses() else now  # with witnesses, `publish` comes after what they say
     row = Checkpoint(
-        size=head.size,
+        size=tree.size,
         previous=head.signed,
-        root=head.root,
+        root=tree.root,
         note=signed.note,
         signed_root=signed.root,
         created_at=now,
         published_at=published_at,
     )
-    bulk.insert_checkpoint(row)  # 3
+    bulk.insert_checkpoint(row)
     failpoint("integrate.after_checkpoint")
-    head.signed = head.size
+    head.signed = tree.size
     if published_at:
-        head.published, head.witnessed = head.size, False
-    return True
+        head.published, head.witnessed = tree.size, False
 
 
 def _grow(head: Log, limit: int) -> bool:
     """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
-    count = bulk.number_entries(head.size, limit)  # 4. from the next index: sequences have gaps
+    count = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
     if not count:
         return False
     failpoint("integrate.after_numbering")
     old = head.value
-    grown = _lengthen(head, bulk.read_entries(head.size, head.size + count))  # 5. the tree from memory
+    grown = _lengthen(head, bulk.read_entries(head.size, head.size + count))  # 4. the tree from memory
     failpoint("integrate.after_tiles")
-    _recompute(old, head.value, grown)  # 6. the tree from what was stored, another way
+    _recompute(old, head.value, grown)  # 5. the tree from what was stored, another way
     return True
 
 
@@ -236,7 +251,7 @@ def thaw(signer: SignsCheckpoints) -> None:
     """Let a log that its signer refused go on, once that would sign it. Raises `SignerRefuses` while it would not."""
     now = head()
     if (now.frozen or "").startswith(SIGNER_REFUSES):
-        signer.demand(now.value, consistency)
+        signer.demand(now.value, _growth(signer.last(), now.size))
         freeze(None)
 
 

@@ -4,7 +4,7 @@ The signer trusts the database no more than a witness would: it asks for the pro
 on disk what it signed before it hands that out. It knows neither the database nor where its key comes from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -17,8 +17,12 @@ from .tlog.merkle import check_consistency
 from .tlog.note import NoteSigner, Signer, Verifier
 from .tlog.receipt import SignedRoot
 
-Prove = Callable[[int, int], Sequence[bytes]]
-"""Makes the consistency proof between two sizes of the log."""
+
+class Growth(NamedTuple):
+    """That a log only grew, as a witness is told it (c2sp.org/tlog-witness)."""
+
+    old_size: int  # leaves under the checkpoint that was signed last
+    proof: Sequence[bytes]  # the consistency proof from there; empty from nothing
 
 
 class SignedHead(NamedTuple):
@@ -36,9 +40,9 @@ class SignsCheckpoints(Protocol):
 
     def last(self) -> Checkpoint: ...
 
-    def demand(self, checkpoint: Checkpoint, prove: Prove) -> None: ...
+    def demand(self, checkpoint: Checkpoint, growth: Growth) -> None: ...
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead: ...
+    def sign(self, checkpoint: Checkpoint, growth: Growth) -> SignedHead: ...
 
     def sign_empty(self) -> str: ...
 
@@ -61,18 +65,18 @@ class LogSigner:
         with self.memory.held() as file:
             return self.memory.read(file)[1]
 
-    def demand(self, checkpoint: Checkpoint, prove: Prove) -> None:
+    def demand(self, checkpoint: Checkpoint, growth: Growth) -> None:
         """Raise unless `sign` would sign this checkpoint."""
-        demand_growth(self.last(), checkpoint, prove)
+        demand_growth(self.last(), checkpoint, growth)
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead:
+    def sign(self, checkpoint: Checkpoint, growth: Growth) -> SignedHead:
         """The checkpoint, signed, once it is on disk that it was. No root that is not of such a one is ever signed.
 
         If it stops before the signatures are used, the same checkpoint, or one consistent with it, can be signed again.
         """
         with self.memory.held() as file:
             slot, last = self.memory.read(file)
-            demand_growth(last, checkpoint, prove)
+            demand_growth(last, checkpoint, growth)
             note = checkpoint.sign(self.key, *self.others)
             root = SignedRoot.sign(checkpoint.root, origin=checkpoint.origin, key=self.key.key)
             failpoint("integrate.before_memory")
@@ -85,16 +89,18 @@ class LogSigner:
         return empty_checkpoint(self.key)
 
 
-def demand_growth(last: Checkpoint, checkpoint: Checkpoint, prove: Prove) -> None:
+def demand_growth(last: Checkpoint, checkpoint: Checkpoint, growth: Growth) -> None:
     """Raise unless the checkpoint is of the log that was signed last, and only longer."""
     if checkpoint.origin != last.origin:
         raise SignerRefuses("another log", code="wrong_origin", expected=last.origin, found=checkpoint.origin)
     demand_not_behind(last, checkpoint.size)
+    if growth.old_size != last.size:
+        expected, found = str(last.size), str(growth.old_size)
+        raise SignerRefuses("the signer has moved on", code="signer_moved", expected=expected, found=found)
     if not last.size:  # everything extends the empty tree
         return
     try:
-        proof = prove(last.size, checkpoint.size)
-        check_consistency(last.size, last.root, checkpoint.size, checkpoint.root, proof)
+        check_consistency(last.size, last.root, checkpoint.size, checkpoint.root, growth.proof)
     except BadProof as error:
         detail = f"not the log that was signed at size {last.size}, or its tiles are damaged"
         raise SignerRefuses(detail, code="not_consistent", expected=error.expected, found=error.found) from error

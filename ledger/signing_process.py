@@ -1,6 +1,6 @@
 """The signer as a process of its own, with the log's key and memory where the rest of the node cannot read them.
 
-    node ──{"last"} or {"checkpoint", "proof"}, a line of JSON──> socket ──> signer ──{"note"} or {"refused"}──> node
+    node ──{"checkpoint", "old_size", "proof"}, a line of JSON──> socket ──> signer ──{"note"} or {"refused"}──> node
 
 The node connects to a Unix socket, by the setting SIGNER_SOCKET; `manage.py signer` listens there. It trusts the node
 no more than a witness would: every signature rests on its own memory and a proof that it checks itself.
@@ -10,14 +10,13 @@ import json
 import logging
 import socket
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
 from typing import Any
 
 from .errors import SignerRefuses
-from .signer import LogSigner, Prove, SignedHead
+from .signer import Growth, LogSigner, SignedHead
 from .tlog.checkpoint import Checkpoint
 from .tlog.errors import LogError
 from .tlog.note import Verifier, parse_key
@@ -46,23 +45,19 @@ class RemoteSigner:
         """The last checkpoint signed; the empty tree's, if none was."""
         return Checkpoint.parse(str(self._ask({"ask": "last"})["checkpoint"]))
 
-    def sign(self, checkpoint: Checkpoint, prove: Prove) -> SignedHead:
-        signed = self._asks_for("sign", checkpoint, prove)
+    def sign(self, checkpoint: Checkpoint, growth: Growth) -> SignedHead:
+        signed = self._asks_for("sign", checkpoint, growth)
         return SignedHead(str(signed["note"]), b64decode(signed["root"]))
 
-    def demand(self, checkpoint: Checkpoint, prove: Prove) -> None:
-        self._asks_for("demand", checkpoint, prove)
+    def demand(self, checkpoint: Checkpoint, growth: Growth) -> None:
+        self._asks_for("demand", checkpoint, growth)
 
     def sign_empty(self) -> str:
         return str(self._ask({"ask": "sign_empty"})["note"])
 
-    def _asks_for(self, ask: str, checkpoint: Checkpoint, prove: Prove) -> dict[str, Any]:
-        """Between asking where it stands and asking for a signature it may move: then the proof does not fit, and the
-        round is tried again."""
-        last = self.last().size
-        proof = prove(last, checkpoint.size) if 0 < last <= checkpoint.size else []
-        hashes = [b64encode(sibling).decode() for sibling in proof]
-        return self._ask({"ask": ask, "checkpoint": str(checkpoint), "last": last, "proof": hashes})
+    def _asks_for(self, ask: str, checkpoint: Checkpoint, growth: Growth) -> dict[str, Any]:
+        hashes = [b64encode(sibling).decode() for sibling in growth.proof]
+        return self._ask({"ask": ask, "checkpoint": str(checkpoint), "old_size": growth.old_size, "proof": hashes})
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -119,24 +114,16 @@ def _answer(request: dict[str, Any], signer: LogSigner) -> dict[str, str]:
         case "sign_empty":
             return {"note": signer.sign_empty()}
         case "sign":
-            signed = signer.sign(Checkpoint.parse(request["checkpoint"]), _proof(request))
+            signed = signer.sign(Checkpoint.parse(request["checkpoint"]), _growth(request))
             return {"note": signed.note, "root": b64encode(signed.root).decode()}
         case "demand":
-            signer.demand(Checkpoint.parse(request["checkpoint"]), _proof(request))
+            signer.demand(Checkpoint.parse(request["checkpoint"]), _growth(request))
             return {}
     raise ValueError(request["ask"])
 
 
-def _proof(request: dict[str, Any]) -> Prove:
-    """The proof that came, if it begins where the signer stands."""
-    hashes: Sequence[bytes] = [b64decode(sibling) for sibling in request["proof"]]
-
-    def prove(old_size: int, new_size: int) -> Sequence[bytes]:
-        if old_size != request["last"]:
-            raise SignerRefuses("the signer has moved on meanwhile", code="signer_moved", expected=str(old_size))
-        return hashes
-
-    return prove
+def _growth(request: dict[str, Any]) -> Growth:
+    return Growth(int(request["old_size"]), [b64decode(sibling) for sibling in request["proof"]])
 
 
 def _members(refusal: LogError) -> dict[str, str | None]:

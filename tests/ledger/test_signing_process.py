@@ -10,6 +10,7 @@ import pytest
 
 from ledger import keys, log, models, tasks
 from ledger.errors import SignerRefuses
+from ledger.signer import Growth
 from ledger.signing_process import RemoteSigner, SigningServer
 from ledger.tlog.checkpoint import Checkpoint
 from tests.ledger.conftest import Ledger
@@ -43,10 +44,10 @@ def test_i4_it_refuses_what_does_not_continue_the_last(shared_ledger: Ledger, re
     tasks.sweep()
     other = Checkpoint(remote.last().origin, 9, bytes(32))
     with pytest.raises(SignerRefuses) as refused:
-        remote.sign(other, lambda old, new: [bytes(32)])
+        remote.sign(other, Growth(8, [bytes(32)]))
     assert refused.value.code == "not_consistent"
     with pytest.raises(SignerRefuses) as refused:
-        remote.sign(Checkpoint(other.origin, 7, bytes(32)), log.consistency)
+        remote.sign(Checkpoint(other.origin, 7, bytes(32)), Growth(8, []))
     assert refused.value.code == "log_rolled_back"
 
 
@@ -54,7 +55,7 @@ def test_it_signs_for_receipts_the_root_of_the_checkpoint(shared_ledger: Ledger,
     shared_ledger.takes(8)
     tasks.sweep()
     stored = models.Checkpoint.objects.get()
-    assert remote.sign(remote.last(), log.consistency) == (stored.note, bytes(stored.signed_root))
+    assert remote.sign(remote.last(), Growth(8, [])) == (stored.note, bytes(stored.signed_root))
 
 
 @pytest.mark.parametrize(
