@@ -63,15 +63,20 @@ class Process:
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
         self._log: IO[bytes] = log.open("ab")
         self.log = log
-        self.popen = subprocess.Popen(  # a session of its own: to end it with its children, and nothing else
-            command, cwd=settings.BASE_DIR, env=environment, stdout=self._log, stderr=self._log, start_new_session=True
-        )
+        self._ends, held = os.pipe()  # held by the process and its children: at its end once the last of them is gone
+        self.popen = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment, stdout=self._log, stderr=self._log, pass_fds=(held,),
+            start_new_session=True,  # a session of its own: to end it with its children, and nothing else
+        )  # fmt: skip
+        os.close(held)
 
     def kill(self) -> None:
-        """kill -9, children included."""
+        """kill -9, children included. When this returns nobody listens any more."""
         if self.popen.returncode is None:
             os.killpg(self.popen.pid, signal.SIGKILL)
             self.popen.wait()
+            os.read(self._ends, 1)
+            os.close(self._ends)
         self._log.close()
 
 

@@ -1,7 +1,6 @@
 """Two nodes that witness each other: each publishes only what the other has cosigned."""
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,10 +78,7 @@ class Peer:
 
     def stop(self) -> None:
         for process in self.processes:
-            if process.popen.returncode is None:
-                os.killpg(process.popen.pid, signal.SIGKILL)
-                process.popen.wait()
-            process._log.close()
+            process.kill()
 
 
 @pytest.fixture

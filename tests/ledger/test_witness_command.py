@@ -38,6 +38,7 @@ def kill(process: Any) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        process.stdout.read()  # to its end: once the last of them is gone, and nobody listens any more
     process.stdout.close()
 
 
