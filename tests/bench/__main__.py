@@ -19,6 +19,7 @@ from typing import Any
 import psycopg
 
 from tests import servers
+from tests.chaos.redis_server import RedisServer
 
 HERE = Path(__file__).parent
 POSTGRES = os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
@@ -34,9 +35,11 @@ BENCHES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "bundle": (["-m", "tests.bench.bench_bundle"], BOTH),
     "log": (["-m", "tests.bench.bench_log"], BOTH),
     "verify": (["-m", "tests.bench.bench_verify"], POSTGRESQL_ONLY),
+    "cosigned": (["-m", "tests.bench.bench_cosigned"], POSTGRESQL_ONLY),
     "audit": (["-m", "tests.bench.measures", "audit"], BOTH),
     "memory": (["-m", "tests.bench.measures", "memory"], BOTH),
 }
+WITH_WORKERS = ("cosigned",)
 
 
 def main() -> int:
@@ -47,20 +50,30 @@ def main() -> int:
         parser.error(f"no such measure: {', '.join(sorted(unknown))}")
     durable = durability()
     print(json.dumps({"postgresql": durable, "python": sys.version.split()[0], "cores": os.cpu_count()}), flush=True)
-    failed = [
-        run(command, database)
-        for command, databases in map(BENCHES.__getitem__, names)
-        for database in databases
-        if durable or database == "sqlite"
-    ]
+    failed = [run(name, database) for name in names for database in BENCHES[name][1] if durable or database == "sqlite"]
     return max(failed, default=0)
 
 
-def run(command: list[str], database: str) -> int:
+def run(name: str, database: str) -> int:
     """One measure on one database; its lines are ours."""
-    with TemporaryDirectory() as folder, made(database, Path(folder)) as url:
-        environment = os.environ | {"DATABASE_URL": url, "VAR_DIR": folder, "REDIS_URL": ""}
+    command, _ = BENCHES[name]
+    with TemporaryDirectory() as folder, made(database, Path(folder)) as url, broker(name, Path(folder)) as redis:
+        environment = os.environ | {"DATABASE_URL": url, "VAR_DIR": folder, "REDIS_URL": redis}
         return subprocess.run([sys.executable, *command], env=environment, cwd=HERE.parents[1], check=False).returncode
+
+
+@contextmanager
+def broker(name: str, folder: Path) -> Iterator[str]:
+    """The URL of a Redis of its own, for what is measured with workers."""
+    if name not in WITH_WORKERS:
+        yield ""
+        return
+    server = RedisServer(folder)
+    try:
+        server.start()
+        yield server.url
+    finally:
+        server.kill()
 
 
 @contextmanager
