@@ -159,8 +159,9 @@ def submit(args: argparse.Namespace) -> None:
             done = node.submit_offline(received, key, args.offline, args.keep)
         else:
             done = node.submit(received, key, args.keep)
-        for warning in done.warnings:
-            print(reporting.plain(f"warning {warning}"), file=sys.stderr)
+        for kind, told in (("warning", done.warnings), ("exception", done.exceptions)):
+            for each in told:
+                print(reporting.plain(f"{kind} {each}"), file=sys.stderr)
         promise = statements.open_promise(done.promise).payload
         print(f"accepted {done.id}; in the log by {promise.integrate_by:%H:%M:%S} UTC")
         if args.keep:

@@ -216,8 +216,20 @@ class Submitted:
 
     @property
     def warnings(self) -> list[str]:
-        told = self.answer.get("warnings")
-        return [_warning(each) for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+        """What was wrong with the document, and read all the same."""
+        return [f"{each.get('code')} at {each.get('where')}: {each.get('detail')}" for each in self._told("warnings")]
+
+    @property
+    def exceptions(self) -> list[str]:
+        """What was taken, and moves nothing, or less than it says."""
+        return [
+            f"{each.get('code')} at event {each.get('event')}, {each.get('epc') or 'no item'}: {each.get('detail')}"
+            for each in self._told("exceptions")
+        ]
+
+    def _told(self, name: str) -> list[dict[str, Any]]:
+        told = self.answer.get(name)
+        return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
     @property
     def promise(self) -> bytes:
@@ -239,10 +251,6 @@ def keep(folder: Path, **files: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         draft.replace(folder / name)
-
-
-def _warning(told: Mapping[str, Any]) -> str:
-    return f"{told.get('code')} at {told.get('where')}: {told.get('detail')}"
 
 
 def signed(received: bytes, draft: Draft, key: PrivateKey) -> bytes:

@@ -160,7 +160,7 @@ class Policy:
             case {"v": 1, "tlog": str(policy), "authorities": list(authorities), "nodes": list(nodes), **others}:
                 governance = cast(JSON, others.pop("governance", None))
                 timestamps = others.pop("timestamps", [])
-                if isinstance(timestamps, list) and not others:
+                if isinstance(timestamps, list) and not others and type(members["v"]) is int:
                     return cls._of(policy, authorities, nodes, governance, timestamps)
         raise MalformedPolicy("not a policy", expected="v, tlog, authorities and nodes", found=_short(members))
 

@@ -424,6 +424,8 @@ GOOD_POLICY = json.loads(str(Paper().policy))
     "change",
     [
         {"v": 2},
+        {"v": True},
+        {"v": 1.0},
         {"tlog": "quorum"},
         {"tlog": "quorum none\n\ud800"},
         {"authorities": [{}]},

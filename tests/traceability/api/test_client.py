@@ -75,6 +75,24 @@ def test_what_was_signed_and_promised_is_kept_for_its_owner(world: World, node: 
     assert (tmp_path / "kept").stat().st_mode & 0o077 == 0
 
 
+def test_what_people_have_to_look_at_is_said(
+    world: World, node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    pack = world.maker.commissions(serial="A1")
+    (tmp_path / "late.json").write_bytes(document(world.maker.observing(pack), world.maker.dispensing(pack)))
+    (tmp_path / "key.pem").write_bytes(world.maker.key.to_pem())
+    world.maker.ships(pack, to=world.pharmacy)
+    asked = node(world.maker)
+    monkeypatch.setenv("UNITPROOF_TOKEN", ApiToken.issue(world.maker.partner, now=world.now)[1])
+    line = ["submit", tmp_path / "late.json", "--key", tmp_path / "key.pem", "--node", asked.http.base_url]
+    assert main(list(map(str, line))) == 0
+    said = capsys.readouterr().err.splitlines()
+    assert [each.partition(": ")[0] for each in said] == [
+        f"exception late at event 0, {pack}",
+        f"exception dispensed_before at event 1, {pack}",
+    ]
+
+
 class Liar(BaseHTTPRequestHandler):
     """Says to everything what its class was told to."""
 
