@@ -79,10 +79,13 @@ def worker(folder: Path) -> Iterator[None]:
 
 
 def measures(seconds: int) -> Iterator[Measure]:
+    first = len(appended(1))
+    wait_for("the worker", lambda: log.head().published == first)
     with followed() as seen:
         accepted = appended(seconds * RATE)
-        wait_for("the last of them", lambda: log.head().published == len(accepted), 60)
-    late = sorted(published - accepted[index] for index, published in enumerate(times(seen, len(accepted))))
+        wait_for("the last of them", lambda: log.head().published == first + len(accepted), 60)
+    published = times(seen, range(first, first + len(accepted)))
+    late = sorted(then - before for then, before in zip(published, accepted, strict=True))
     rate = (len(accepted) - 1) / (accepted[-1] - accepted[0])
     details = {"entries": len(accepted), "entries/s": round(rate, 1), "s at most": round(late[-1], 3)}
     for of_100, must in ((50, 1.0), (99, 2.0)):
@@ -132,11 +135,11 @@ def followed() -> Iterator[list[tuple[float, int]]]:
         looking.join()
 
 
-def times(seen: list[tuple[float, int]], count: int) -> Iterator[float]:
-    """When each entry was published, by its index."""
+def times(seen: list[tuple[float, int]], indexes: range) -> Iterator[float]:
+    """When each entry was published."""
     at = iter(seen)
     moment, size = next(at)
-    for index in range(count):
+    for index in indexes:
         while size <= index:
             moment, size = next(at)
         yield moment
