@@ -16,6 +16,7 @@ from celery import current_app, shared_task
 from django.conf import settings
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
+from django.utils.module_loading import autodiscover_modules
 
 from . import anchoring, cosigning, keys, log
 from .errors import SignerRefuses
@@ -148,6 +149,7 @@ class Chores:
 
     def run(self) -> None:
         """Look after everything that is scheduled, now and then, until stopped. The first look is not at once."""
+        autodiscover_modules("tasks")  # of every app, as a worker does when it starts
         names = {each["task"]: each["schedule"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
         names.pop(sweep.name, None)
         every = min([self.EVERY, *names.values()])

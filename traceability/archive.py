@@ -56,6 +56,7 @@ from .statements import (
     GLN,
     HASH,
     ORIGIN,
+    PARTICIPATION,
     DeletionCertificate,
     Erased,
     Erasure,
@@ -298,16 +299,18 @@ class _Examination:
             self._promised(entry(salt, envelope))
             opened = open_statement(envelope)
             if isinstance(opened.payload, BY_NODE):
-                self._said_by_node(index, opened)
+                self._said_by_node(opened)
+                self.erasures[index] = opened.payload
+            elif isinstance(opened.payload, PARTICIPATION) and self._is_node(opened.signed.kid):
+                self._said_by_node(opened)  # by its operator
             else:
                 self.rights.tell(Entered(index, salt, envelope))
             self._count(REGISTRATIONS)
 
-    def _said_by_node(self, index: int, opened: Opened[Statement]) -> None:
+    def _said_by_node(self, opened: Opened[Statement]) -> None:
         if opened.payload.log != self.origin:
             self._refuse("wrong_log", "for another log", expected=self.origin, found=opened.payload.log)
         self._by_node(opened)
-        self.erasures[index] = opened.payload
 
     def _submissions(self) -> None:
         for index, files in self._folders(SUBMISSIONS):

@@ -26,7 +26,7 @@ from ledger.tlog.proof import Proof
 from partners.access import Purpose
 from partners.models import Partner
 
-from . import archive
+from . import archive, governing
 from .archive import BUNDLES, CHECKPOINT, MANIFEST, POLICY, REGISTRATIONS, SIGNED, SUBMISSIONS, Writer, folder
 from .bundle.build import CannotProve
 from .custody import Status
@@ -37,8 +37,7 @@ from .models import Item, Registration, Submission
 from .openings import said_of
 from .proving import bundle_for
 from .records import event_of, leaves_of, opening_of
-from .statements import Archive, DeletionCertificate, b64, open_statement, sign_archive
-from .statements import Registration as Statement
+from .statements import Archive, DeletionCertificate, b64, sign_archive
 from .submission import SALT_SIZE, Leaf, core_of, root_of_items
 from .trust import own_policy
 
@@ -129,11 +128,12 @@ class _Export:
     # ---- what was said of it --------------------------------------------------------------------------------------
 
     def _registrations(self, erasing: set[int | None]) -> None:
-        """Of its keys and rights; and the statements by which something of it was erased."""
+        """Of its keys and rights, and the rules by which that counts; and by what something of it was erased."""
+        rules = {row.pk for row in governing.changes(self.head.size, self.partner.gln)}
         rows = Registration.objects.filter(entry__index__lt=self.head.size).order_by("entry__index")
         for row in rows.select_related("entry").iterator(chunk_size=500):
-            said = open_statement(bytes(row.envelope)).payload
-            if row.pk in erasing or (isinstance(said, Statement) and said.about == self.partner.gln):
+            right = row.about == self.partner.gln and row.kind not in governing.KINDS
+            if right or row.pk in erasing or row.pk in rules:
                 self._registration(row)
 
     def _registration(self, row: Registration) -> None:

@@ -23,7 +23,7 @@ from . import authorities
 from .authorities import Governors
 from .models import Registration as Row
 from .rules import PROPOSED, InForce, NotGoverned, Rules, named, without_log_lines
-from .statements import Approval, Opened, Partner, PartnerExit, Policy, Registration, open_statement
+from .statements import PARTICIPATION, Approval, Opened, Policy, Registration, open_statement
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def is_governed() -> bool:
 def is_operators_word(opened: Opened[Registration]) -> bool:
     """Whether the node says who takes part: that is the operator's to say until a governor has spoken."""
     named = (opened.issuer, opened.signed.kid)
-    return isinstance(opened.payload, (Partner, PartnerExit)) and named == (
+    return isinstance(opened.payload, PARTICIPATION) and named == (
         settings.OPERATOR_GLN,
         node_key().public.kid,
     )
@@ -100,15 +100,20 @@ def accrediting() -> Mapping[tuple[str, bytes], PublicKey]:
     return {named: key for named, key in now.authority_keys.items() if named in soon.authority_keys}
 
 
-def changes(size: int) -> list[Row]:
-    """The statements that made the rules what they are, among the first `size` entries: proposals and approvals."""
-    rows = Row.objects.filter(kind__in=(Policy.kind(), Approval.kind()), entry__index__lt=size)
+def changes(size: int, about: str | None = None) -> list[Row]:
+    """The statements that made the rules what they are, among the first `size` entries: proposals and approvals.
+
+    `about`: those too by which this party takes part.
+    """
+    rows = Row.objects.filter(kind__in=KINDS, entry__index__lt=size)
     entries, kept, void = set[str](), [], _replayed()[1]
     for row in rows.select_related("entry").order_by("entry_id"):
         said = open_statement(bytes(row.envelope)).payload
-        if isinstance(said, Approval) and said.entry not in entries:
-            continue  # of who takes part: that is no rule
-        if row.entry_id in void:
+        if isinstance(said, Approval):
+            concerns = said.entry in entries
+        else:
+            concerns = isinstance(said, Policy) or row.about == about
+        if not concerns or row.entry_id in void:
             continue
         entries.add(bytes(row.entry.entry).hex())
         kept.append(row)

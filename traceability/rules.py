@@ -17,11 +17,10 @@ from ledger.tlog.errors import LogError
 
 from .authorities import Authority
 from .statements import (
+    PARTICIPATION,
     Approval,
     NamedKey,
     Opened,
-    Partner,
-    PartnerExit,
     Policy,
     Registration,
     StatementError,
@@ -33,7 +32,7 @@ _ALGORITHMS = {32: Algorithm.ED25519, 65: Algorithm.ESP256}  # by the length of 
 
 FARTHEST = 1_000_000  # entries that a change may lie ahead
 
-PROPOSED = (Policy, Partner, PartnerExit)
+PROPOSED = (Policy, *PARTICIPATION)
 """Kinds of statements that take as many governors as the rules ask for, wherever there are governors."""
 
 

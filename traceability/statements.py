@@ -682,6 +682,9 @@ class Archive(Payload):
 
 # ---- envelopes ------------------------------------------------------------------------------------------------------
 
+PARTICIPATION = (Partner, PartnerExit)
+"""Who takes part: the operator's word, or where there are governors, enough of theirs."""
+
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
 """What the node itself says in the log, with its own key, as its operator."""
 

@@ -284,3 +284,25 @@ def test_what_is_scheduled_besides_the_sweep_is_done_beside_it(settings: Any) ->
         assert done.wait(10)
     finally:
         chores.stop()
+
+
+FINDS = """
+import time
+import traceability.wsgi
+from celery import current_app
+from django.conf import settings
+wanted = {each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
+until = time.monotonic() + 15
+while not wanted <= set(current_app.tasks) and time.monotonic() < until:
+    time.sleep(0.02)
+print(sorted(wanted - set(current_app.tasks)))
+"""
+
+
+def test_a_process_that_serves_without_a_broker_finds_every_chore_by_itself(tmp_path: Path) -> None:
+    """Celery's workers load the tasks of all apps when they start; nobody does that for gunicorn."""
+    others = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "REDIS_URL"}}
+    done = subprocess.run(
+        [sys.executable, "-c", FINDS], env=others | {"VAR_DIR": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.stdout == "[]\n", done.stderr

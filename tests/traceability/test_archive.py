@@ -10,15 +10,18 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from ledger import log
+from partners.models import Role
 from tests.traceability.story import a_pallet, off_node, retracted
 from tests.traceability.test_proving import integrate, trusted
-from tests.world import CASE_GTIN, World, pallet, unit
+from tests.traceability.test_rules import Board, named
+from tests.world import CASE_GTIN, Party, World, gln, pallet, unit
 from traceability import archive, statements
 from traceability.archive import Report, Step, examine_archive
 from traceability.cli import main
 from traceability.export import export
 from traceability.policy import Policy
 from traceability.statements import b64
+from traceability.trust import own_policy
 
 GLN_OF_NOBODY = "9521141000021"
 
@@ -89,6 +92,44 @@ def test_with_bundles_of_what_the_party_holds(world: World, tmp_path: Path) -> N
     assert report.counted["bundles"] == 2
 
 
+def starts(works: Party, authority: Party) -> None:
+    """A newcomer gets a key and a right, and uses both."""
+    world = works.world
+    world.enrols(works, by=authority)
+    world.registers(
+        statements.Prefix(about=works.gln, gtins=("50614141999991",), **world._from(authority)), authority.key
+    )
+    works.tells(works.commissioning([unit("A1", "50614141999991")]))
+
+
+def test_whoever_was_let_in_by_the_operators_word_in_the_log(world: World, tmp_path: Path) -> None:
+    """As every participant is: the node's key says so, which is no authority's."""
+    call_command("partner", gln=gln(800), name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
+    works = Party(world, gln(800), "Works", Role.MANUFACTURER)
+    starts(works, world.authority)
+    report = examined(exported(world, works.gln, tmp_path), trusted(world))
+    assert (report.counted["registrations"], report.counted["submissions"]) == (3, 1)
+
+
+def test_whoever_was_let_in_by_governors_under_rules_of_theirs(world: World, tmp_path: Path) -> None:
+    board = Board(world)
+    new = Party(world, gln(77), "New Board", world.authority.role)
+    board.approves(1, board.proposes(authorities=tuple(sorted((named(new), named(world.authority))))))
+    works, other = (Party(world, gln(number), "Works", Role.MANUFACTURER) for number in (800, 900))
+    for party in (works, other):
+        let_in = board.says(0, statements.Partner, about=party.gln, name="Works", role="manufacturer")
+        board.approves(2, let_in)
+    integrate(world)
+    starts(works, new)
+    path = exported(world, works.gln, tmp_path)
+    report = examined(path, own_policy())
+    assert (report.counted["registrations"], report.counted["submissions"]) == (6, 1)
+    believes = own_policy()
+    refused = examine_archive(path, Policy(believes.text, believes.authorities, believes.nodes)).failure
+    assert refused is not None
+    assert (refused.step, refused.code) == (Step.RIGHTS, "governor_needed")
+
+
 def test_what_waits_for_the_log_is_in_the_next_archive(world: World, tmp_path: Path) -> None:
     world.maker.commissions(serial="A1")
     integrate(world)
@@ -100,9 +141,9 @@ def test_what_waits_for_the_log_is_in_the_next_archive(world: World, tmp_path: P
 
 def test_an_archive_of_nobody_and_one_of_an_empty_log_are_refused(world: World, tmp_path: Path) -> None:
     assert log.latest() is None
-    for gln in (GLN_OF_NOBODY, world.maker.gln):
+    for each in (GLN_OF_NOBODY, world.maker.gln):
         with pytest.raises(CommandError):
-            call_command("export-participant", gln, "--out", str(tmp_path / "none.zip"), stderr=StringIO())
+            call_command("export-participant", each, "--out", str(tmp_path / "none.zip"), stderr=StringIO())
     assert list(tmp_path.glob("*.zip*")) == []
 
 

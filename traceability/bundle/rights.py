@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 from ledger.tlog.cose import PublicKey
 
 from ..policy import Policy
-from ..rules import InForce, NotGoverned, Rules, named
+from ..rules import PROPOSED, InForce, NotGoverned, Rules, named
 from ..statements import (
     Approval,
     Delegation,
@@ -22,7 +22,6 @@ from ..statements import (
     entry,
     open_statement,
 )
-from ..statements import Policy as PolicyChange
 from .report import BundleRefused
 from .value import Entered
 
@@ -70,7 +69,7 @@ class Rights:
         if statement.log != self.origin:
             self._refuse(entered, "wrong_log", "for another log", expected=self.origin, found=statement.log)
         registration = Opened(entered.envelope, opened.signed, statement)
-        if isinstance(statement, (PolicyChange, Approval)):
+        if isinstance(statement, (Approval, *PROPOSED)):
             return self._govern(registration, entered)
         by_authority = self._signed_by_authority(registration, entered)
         granted = Granted(entered, registration)
