@@ -126,7 +126,7 @@ def test_the_good_packs_proof_is_checked_as_told(demo: Demo) -> None:
 def test_a_newcomer_joins_as_told(demo: Demo) -> None:
     joined = demo.bash(commands(section("Join the demo's node")))
     assert joined.returncode == 0, joined.stderr
-    assert joined.stdout.endswith("GENUINE: every step holds\n")
+    assert joined.stdout.endswith("PROVEN: every step holds\n")
     (scan,) = re.findall(r"scan `(\(01\).*?)`", section("Join the demo's node"))
     answer = httpx.get(f"{demo.address}/api/v1/verify", params={"scan": scan}).json()
     assert (answer["verdict"], answer["product"]["serial"]) == ("verified", "FIRST")

@@ -19,9 +19,10 @@ READERS: Mapping[str, Callable[[bytes], Opened[Any]]] = {
 }
 MARKS = {Result.HOLDS: "ok", Result.AMBER: "ok, but", Result.FAILS: "FAILS", Result.NOT_REACHED: "-"}
 ILMD = {"lot": "urn:epcglobal:cbv:mda:lotNumber", "expiry": "urn:epcglobal:cbv:mda:itemExpirationDate"}
+NO_FILE_SHOWS = "The record is proven, not the pack: a copy of its code has the same. Ask the node if it saw two."
 WORDS = {
-    "verified": "GENUINE: every step holds",
-    "caution": "GENUINE, WITH A CAUTION: every step holds; read the remarks",
+    "verified": "PROVEN: every step holds",
+    "caution": "PROVEN, WITH A CAUTION: every step holds; read the remarks",
     "refused": "REFUSED",
 }
 
@@ -63,6 +64,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield from map(_hop, report.hops)
     for note in report.notes:
         yield f"  {'!' if note.amber else '.'} {note.sentence}"
+    if not report.failure:
+        yield f"  . {NO_FILE_SHOWS}"
     if report.size is not None:
         yield ""
         yield f"as of log size {report.size} of {report.origin}"

@@ -131,6 +131,22 @@ def test_what_was_typed_wrong_is_said_beside_it_and_has_the_focus(page: Page) ->
     expect(page.get_by_label("Product code (GTIN)")).to_be_focused()
 
 
+def test_what_was_typed_stays_when_more_of_it_is_needed(page: Page) -> None:
+    page.goto("/")
+    page.get_by_text("Type instead").click()
+    page.get_by_label("Product code (GTIN)").fill("00614141123452")
+    page.get_by_label("Serial number").fill("GOOD7K")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("All four elements are needed")).to_be_visible()
+    expect(page.get_by_label("Serial number")).to_have_value("GOOD7K")
+    expect(page.get_by_label("Expiry")).to_be_visible()
+    expect(page.get_by_text("This is printed on the pack, too, and needed.")).to_have_count(2)
+    page.get_by_label("Lot").fill("L42")
+    page.get_by_label("Expiry").fill("2028-12-31")
+    page.keyboard.press("Enter")
+    expect(verdict(page)).to_have_text("Genuine")
+
+
 def test_an_empty_scan_is_said_with_the_field(page: Page) -> None:
     page.goto("/")
     page.keyboard.press("Enter")
@@ -184,7 +200,7 @@ def test_the_same_pack_again_while_its_answer_is_awaited_is_one_question(page: P
 
 def test_a_code_that_is_half_typed_when_an_answer_arrives_is_typed_on(page: Page) -> None:
     page.goto("/")
-    slow(page, 1000)
+    slow(page, 3000)
     code = printed("GIVEN7K")
     scans(page, printed("GOOD7K"))
     page.keyboard.type(code[:20])

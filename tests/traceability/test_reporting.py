@@ -31,12 +31,14 @@ from traceability.statements import Promise, sign_promise
 def test_whoever_holds_the_pack_reads_what_to_compare_and_how_old_the_answer_is() -> None:
     said = list(reporting.lines(report(line_to_patient(witnesses=2), status="dispensed")))
     assert said[13:17] == [UNIT, "  lot     L42", "  expiry  2027-12-31", "  status  dispensed"]
-    assert said[-5:] == [
+    assert said[-7:] == [
+        "  . The record is proven, not the pack: a copy of its code has the same. Ask the node if it saw two.",
+        "",
         "as of log size 8 of node.example/log",
         "  seen by W0 at 2026-01-06 00:00:00 UTC",
         "  seen by W1 at 2026-01-06 00:00:00 UTC",
         "",
-        "GENUINE, WITH A CAUTION: every step holds; read the remarks",
+        "PROVEN, WITH A CAUTION: every step holds; read the remarks",
     ]
 
 
@@ -44,7 +46,7 @@ def test_where_it_is_and_what_lies_over_it_are_said() -> None:
     said = list(reporting.lines(report(at_the_distributor(), holds=("recall",))))
     assert "  status  held, recall" in said
     assert f"  in      {CASE}" in said
-    assert f"signed by {DISTRIBUTOR}, entry 6" in said[-7]
+    assert f"signed by {DISTRIBUTOR}, entry 6" in said[-8]
 
 
 def test_what_is_not_proven_is_not_said() -> None:
@@ -77,7 +79,7 @@ def test_nothing_in_a_refused_file_reaches_the_terminal_as_it_stands(
     main(["show", str(tmp_path / "evil")])
     out, err = capsys.readouterr()
     assert all(map(is_one_line_of_print, (out + err).split("\n")))
-    assert out.split("\n").count("GENUINE: every step holds") == 0
+    assert out.split("\n").count("PROVEN: every step holds") == 0
 
 
 def test_nothing_that_was_signed_reaches_the_terminal_as_it_stands(

@@ -93,6 +93,13 @@ class ScanForm(forms.Form):
             attrs["aria-describedby"] = f"{self['scan'].auto_id}_error {attrs['aria-describedby']}"
         return data
 
+    def asks_for_the_rest(self) -> bool:
+        """Mark the fields that were left empty; whether any was typed in."""
+        missing = [name for name in self.ELEMENTS if not self.cleaned_data[name]]
+        for name in missing:
+            self.add_error(name, "This is printed on the pack, too, and needed.")
+        return len(missing) < len(self.ELEMENTS)
+
     def _typed(self, data: dict[str, Any]) -> ElementString | None:
         elements: list[tuple[str, str]] = []
         for name, (ai, value_of, wrong) in self.ELEMENTS.items():

@@ -29,17 +29,19 @@ def scan(request: HttpRequest) -> HttpResponse:
     """The field, and below it the answer to what came in it."""
     form = ScanForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        return answered(request, form.cleaned_data["pack"])
+        return answered(request, form.cleaned_data["pack"], form)
     status = 422 if form.is_bound else 200
     return page(request, "scan", here="scan", form=form, verdicts=list(Verdict), status=status)
 
 
-def answered(request: HttpRequest, pack: str | ElementString) -> HttpResponse:
-    """What the node says of a pack, to whoever looks."""
+def answered(request: HttpRequest, pack: str | ElementString, typed: ScanForm | None = None) -> HttpResponse:
+    """What the node says of a pack, to whoever looks; what was typed of it stays, if more is needed."""
     time, reader = now(), reader_of(request)
     answer = verify(pack, reader, Purpose.VERIFICATION, now=time)
+    goes_on = typed is not None and answer.reason == "four_elements_needed" and typed.asks_for_the_rest()
+    form = typed if goes_on else ScanForm()
     opens = open_to(reader, answer.hops)
-    return page(request, "answer", here="scan", form=ScanForm(), opens=opens, **shown(answer, pack, asked=time))
+    return page(request, "answer", here="scan", form=form, opens=opens, **shown(answer, pack, asked=time))
 
 
 # ---- the proof ------------------------------------------------------------------------------------------------------
