@@ -26,6 +26,7 @@ from time import monotonic
 import httpx
 from cryptography.x509 import Certificate
 from django.conf import settings
+from django.db import transaction
 from django.db.models import F
 
 from . import log
@@ -88,11 +89,14 @@ def anchor(*, now: datetime) -> None:
                 _try(row, authority, now)
 
 
+@transaction.atomic
 def _ask_for_latest(authority: Authority, now: datetime) -> None:
-    """Once an interval, and if there is anything new."""
+    """Once an interval, and if there is anything new. A last time that lies an interval ahead is of a clock that was
+    wrong, and keeps nobody waiting until it comes."""
+    log.hold()  # of two at once the second sees what the first asks for
     head, known = log.latest(), Anchor.objects.filter(authority=authority.name)
-    last = known.order_by("-created_at").first()
-    if head is None or (last is not None and now < last.created_at + _interval()):
+    last = known.order_by("-pk").first()
+    if head is None or (last is not None and abs(now - last.created_at) < _interval()):
         return
     if known.filter(checkpoint=head).exclude(status=Anchor.FAILED).exists():
         return

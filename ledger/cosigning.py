@@ -135,7 +135,8 @@ def _reachable(policy: Policy) -> list[Peer]:
 def _rests(row: Witness | None, now: datetime) -> bool:
     if row is None or row.failures < 2 or row.asked_at is None:
         return False
-    return now < row.asked_at + timedelta(seconds=min(LONGEST_REST, 2.0**row.failures))
+    rest = timedelta(seconds=min(LONGEST_REST, 2.0**row.failures))
+    return abs(now - row.asked_at) < rest  # if it was asked further ahead, that clock was wrong
 
 
 def _with(signed: Note, answers: Iterable[Answer]) -> Note:

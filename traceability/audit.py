@@ -72,10 +72,11 @@ class Finding:
 
 
 def audit_if_due(*, now: Callable[[], datetime]) -> Audit | None:
-    """Audit what is new, unless that was done within the interval, or is being done."""
+    """Audit what is new, unless that was done within the interval, or is being done. What lies further ahead is of a
+    clock that was wrong."""
     began = now()
     every = timedelta(seconds=settings.AUDIT_EVERY_SECONDS * (1 - EARLY))
-    recent = Q(started__gt=began - every) | Q(finished=None, started__gt=began - BROKEN_OFF)
+    recent = _within(every, began) | (_within(BROKEN_OFF, began) & Q(finished=None))
     with transaction.atomic():
         lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
         with connection.cursor() as cursor:  # one at a time begins
@@ -86,12 +87,16 @@ def audit_if_due(*, now: Callable[[], datetime]) -> Audit | None:
     return audit(row, now=now)
 
 
+def _within(time: timedelta, began: datetime) -> Q:
+    return Q(started__gt=began - time, started__lt=began + time)
+
+
 def begin(*, full: bool, now: datetime) -> Audit:
     return _begin(full=full, started=now)
 
 
 def _begin(*, full: bool, started: datetime) -> Audit:
-    last = _clean().order_by("-started").first()
+    last = _clean().order_by("-pk").first()
     since = 0 if full or last is None else int(last.size or 0)
     return Audit.objects.create(started=started, full=full, since=since)
 
@@ -132,7 +137,7 @@ def differences(
 ) -> Iterator[ledger.Difference]:
     """Everything that is not as it should be, as far as this audit reads."""
     auditor, rights = Auditor.of_this_node(), Rights.of_this_node(keys.node_key().public)
-    last = None if row.full else _clean().order_by("-started").first()
+    last = None if row.full else _clean().order_by("-pk").first()
     stood = True  # what the replay rests on
     of_log = ledger.differences(auditor, remembered=remembered, since=row.since, now=now, progress=progress)
     for difference in chain(

@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "traceability.web.refusals.NotFoundWhileDebugging",
+    "traceability.web.refusals.BusyForTheMoment",
 ]
 TEMPLATES = [
     {

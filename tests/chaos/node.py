@@ -2,6 +2,7 @@
 
     node.serve()     gunicorn: processes of many threads, at `node.address`
     node.work()      a Celery worker, which sweeps as well
+    node.sequence()  what integrates the log where there is no Celery, beside what gunicorn's processes do
     node.run(...)    any Python of ours, to its end
 
 Every process leads a session of its own and is ended by its number, with whatever it forked.
@@ -15,7 +16,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -61,23 +61,36 @@ class Process:
     """A process of ours, and what it says."""
 
     def __init__(self, command: list[str], environment: dict[str, str], log: Path) -> None:
-        self._log: IO[bytes] = log.open("ab")
         self.log = log
         self._ends, held = os.pipe()  # held by the process and its children: at its end once the last of them is gone
-        self.popen = subprocess.Popen(
-            command, cwd=settings.BASE_DIR, env=environment, stdout=self._log, stderr=self._log, pass_fds=(held,),
+        with log.open("ab") as said:
+            self.pid = self._begin(command, environment, held, said.fileno())
+        os.close(held)
+        self._is_gone = False
+
+    def _begin(self, command: list[str], environment: dict[str, str], held: int, said: int) -> int:
+        self._popen = subprocess.Popen(
+            command, cwd=settings.BASE_DIR, env=environment, stdout=said, stderr=said, pass_fds=(held,),
             start_new_session=True,  # a session of its own: to end it with its children, and nothing else
         )  # fmt: skip
-        os.close(held)
+        return self._popen.pid
+
+    @property
+    def children(self) -> list[int]:
+        """The numbers of the processes that it has forked."""
+        return [int(number) for number in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def kill(self) -> None:
         """kill -9, children included. When this returns nobody listens any more."""
-        if self.popen.returncode is None:
-            os.killpg(self.popen.pid, signal.SIGKILL)
-            self.popen.wait()
+        if not self._is_gone:
+            self._is_gone = True
+            self._end()
             os.read(self._ends, 1)
             os.close(self._ends)
-        self._log.close()
+
+    def _end(self) -> None:
+        os.killpg(self.pid, signal.SIGKILL)
+        self._popen.wait()
 
 
 class Node:
@@ -117,6 +130,10 @@ class Node:
         schedule = str(self.folder / "beat")
         options = ["--beat", "--schedule", schedule, "--pool", "solo", "--loglevel", "warning"]
         return self._start("celery", "celery", "--app", "traceability", "worker", *options)
+
+    def sequence(self) -> Process:
+        """Integrate the log, and hardly rest."""
+        return self._start("sequencer", "manage", "sequencer", "--every", "0.05")
 
     def run(self, module: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
         """Run a module of ours and wait for its end, whatever that is."""

@@ -3,32 +3,22 @@
 import re
 import signal
 import subprocess
-import time
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from itertools import count
-from threading import Event as Bell
 
 import pytest
 from django.conf import settings
 from django.utils import timezone
 
 from ledger import log, tasks
-from ledger.models import Checkpoint, Entry
-from ledger.tlog import checkpoint as tlog
-from ledger.tlog import merkle
-from ledger.tlog.note import Note
-from ledger.tlog.proof import Proof
 from tests.chaos.act import PARTS
+from tests.chaos.journal import demand_once, demand_one_log, published
 from tests.chaos.node import Node, wait_for
-from tests.chaos.partner import Partners
 from tests.ledger.witnesses import Running
-from tests.signing import Signed, sign, sign_over
-from tests.world import World, document, unit
+from tests.signing import sign
+from tests.world import World, document
 from traceability import capture
-from traceability.models import Event, Submission
+from traceability.models import Submission
 from traceability.rebuild import rebuild
-from traceability.statements import unb64
 
 _FAILPOINT = re.compile(r'failpoint\("([a-z_.]+)"\)')
 FAILPOINTS = sorted(
@@ -43,35 +33,6 @@ FAILPOINTS = sorted(
 
 def integrate() -> None:
     tasks.sweep()
-
-
-def published() -> dict[int, str]:
-    """The note of every checkpoint that was published, by size."""
-    return dict(Checkpoint.objects.exclude(published_at=None).values_list("size", "note"))
-
-
-def demand_one_log(*earlier: dict[int, str]) -> None:
-    """Every checkpoint that anybody has seen is in the log as it was, and begins the log as it is now."""
-    now = published()
-    for seen in earlier:
-        assert seen.items() <= now.items()
-    entries = list(Entry.objects.exclude(index=None).order_by("index").values_list("index", "entry"))
-    assert [index for index, _ in entries] == list(range(len(entries)))
-    heads = [tlog.Checkpoint.parse(Note.parse(note).text) for _, note in sorted(now.items())]
-    last = heads[-1]
-    assert (last.size, last.root) == (len(entries), merkle.root_of([merkle.leaf_hash(bytes(e)) for _, e in entries]))
-    for head in heads:
-        proof = log.consistency(head.size, last.size)
-        merkle.check_consistency(head.size, head.root, last.size, last.root, proof)
-
-
-def demand_once(signed: Signed) -> Submission:
-    """It is there, with its one event and its one entry; and the log proves it."""
-    submission = Submission.objects.select_related("entry").get(submission=signed.submission)
-    assert Event.objects.filter(submission=submission).count() == 1
-    receipt = Proof.parse(log.receipt(bytes(submission.entry.entry)))
-    assert receipt.index == Entry.objects.get(entry=submission.entry.entry).index
-    return submission
 
 
 def test_every_step_has_its_failpoint() -> None:
@@ -161,48 +122,3 @@ def test_i2_i4_the_same_work_done_twice_at_once_is_done_once(matrix: Matrix) -> 
     assert [each.returncode for each in told] == [0, 0, 0], told
     assert len({each.stdout.split()[1] for each in told}) == 1
     matrix.demand_all_is_well(*told)
-
-
-def test_i2_i4_nothing_acknowledged_is_lost_when_the_node_is_killed_under_load(
-    world: World, node: Node, partners: Partners
-) -> None:
-    """Partners hand in, and hand in again what nobody answered, while the node dies three times and comes back."""
-    over, journal, seen = Bell(), list[tuple[Signed, str]](), [published()]
-    with ThreadPoolExecutor(4) as threads:
-        working = [threads.submit(_keep_a_journal, journal, world, partners, number, over) for number in range(4)]
-        try:
-            for some in (20, 40, 60):
-                wait_for(f"{some} answers", partial(_holds, journal, some))
-                node.processes[-1].kill()
-                seen.append(published())
-                node.serve()
-        finally:
-            over.set()
-        for work in working:
-            work.result()
-    wait_for("the log", lambda: not Entry.objects.filter(index=None).exists())
-    node.stop()
-    integrate()
-    assert Submission.objects.count() == len(journal)
-    for signed, promise in journal:
-        assert bytes(demand_once(signed).promise) == unb64(promise)
-    assert rebuild() == []
-    demand_one_log(*seen)
-
-
-def _holds(journal: list[tuple[Signed, str]], some: int) -> bool:
-    return len(journal) >= some
-
-
-def _keep_a_journal(
-    journal: list[tuple[Signed, str]], world: World, partners: Partners, number: int, over: Bell
-) -> None:
-    """What one party handed in, and the promise that it got in the end."""
-    for nth in count():
-        if over.is_set():
-            return
-        signed = sign_over(world.maker, document(world.maker.commissioning(unit(f"P{number}N{nth}"))), {})
-        while (answer := partners.hands_in(world.maker, signed)).status not in (200, 201):
-            assert answer.status in (0, 503), answer
-            time.sleep(0.05)
-        journal.append((signed, answer.promise))

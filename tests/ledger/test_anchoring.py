@@ -3,10 +3,12 @@
 import logging
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event, Thread
 from time import monotonic
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from ledger import anchoring, log, models, tasks
 from ledger.anchor.rfc3161 import certificates, check
@@ -161,6 +163,36 @@ def test_two_at_once_ask_once(shared_ledger: Ledger, two: list[Authority], setti
         anchoring._try(row, authority, NOW)
         anchoring._try(row, authority, NOW)
     assert [each.asked for each in two] == [1, 1]
+
+
+def test_two_at_once_ask_once_though_the_log_grows_between_them(
+    shared_ledger: Ledger, two: list[Authority], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks second sees what the first asks for, or waits until that is there."""
+    shared_ledger.grows(3)
+    anchoring.anchor(now=NOW)
+    shared_ledger.grows(1)
+    asked = Event()
+
+    def grow_and_ask() -> None:
+        try:
+            shared_ledger.grows(1)
+            anchoring.anchor(now=NOW + HOUR)
+        finally:
+            asked.set()
+            connection.close()
+
+    def others_come_between() -> timedelta:
+        monkeypatch.undo()
+        other.start()
+        asked.wait(0.5)
+        return HOUR
+
+    other = Thread(target=grow_and_ask)
+    monkeypatch.setattr(anchoring, "_interval", others_come_between)
+    anchoring.anchor(now=NOW + HOUR)
+    other.join()
+    assert [len(asked_for) for asked_for in standing().values()] == [2, 2]
 
 
 def test_publishing_does_not_wait_for_a_slow_authority(

@@ -104,12 +104,13 @@ def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
 
 
 def problem(error: Exception, path: str, **members: str) -> JsonResponse:
-    """The same of what is refused before it comes to a resource."""
+    """The same outside the API, and of what is refused before it comes to a resource."""
     found = _problem(error)
     assert found is not None
     status, code, detail = found
     said = dict(_members(error, status, code, detail, path)) | members
-    return JsonResponse(said, status=status, content_type=CONTENT_TYPE, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"} | dict(_headers(error, code))
+    return JsonResponse(said, status=status, content_type=CONTENT_TYPE, headers=headers)
 
 
 def _problem(error: Exception) -> tuple[int, str, str] | None:
@@ -129,7 +130,7 @@ def _problem(error: Exception) -> tuple[int, str, str] | None:
     if isinstance(error, DataError):  # what it says of a value may be the value
         logger.warning("a value that the database does not take: %s", type(error.__cause__).__name__)
         return 400, "malformed_request", "A value in it cannot be stored here."
-    if _is_busy(error):
+    if is_busy(error):
         logger.warning("asked to try again: %s", error)
         return 503, "busy", "Others are changing the same things at this moment: try again."
     return None
@@ -141,7 +142,7 @@ def _text(detail: Any) -> str:
     return "; ".join(map(str, detail)) if isinstance(detail, list) else str(detail)
 
 
-def _is_busy(error: Exception) -> bool:
+def is_busy(error: Exception) -> bool:
     """Whether the same request may well succeed in a moment: locks, deadlocks, a full pool, a server that restarts."""
     if isinstance(error, ChangedMeanwhile | IntegrityError):  # another request came between, several times
         return True

@@ -4,6 +4,7 @@ Which methods an address takes is said before anybody is asked for a CSRF token:
 who never scanned.
 """
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,12 +12,14 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_protect
 from rest_framework.exceptions import MethodNotAllowed
 
-from ..api.errors import problem
+from ..api.errors import RETRY_AFTER, is_busy, problem
 from .page import page
 
+logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponseBase]
 SAFE = frozenset({"GET", "HEAD"})
 
@@ -57,6 +60,16 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
     return problem(Http404(), request.path) if wants_json(request) else page(request, "not_found", status=404)
 
 
+def busy(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Try again. The page is made without the database: that may be what is away."""
+    if wants_json(request):
+        return problem(error, request.path)
+    logger.warning("asked to try again: %s", error)
+    answer = render(request, "traceability/busy.html", status=503)
+    answer.headers["Retry-After"], answer.headers["Cache-Control"] = str(RETRY_AFTER), "no-store"
+    return answer
+
+
 def wants_json(request: HttpRequest) -> bool:
     """A program of somebody's, or whoever asks for nothing that people read."""
     below_api = f"{request.path}/".startswith("/api/")
@@ -78,3 +91,17 @@ class NotFoundWhileDebugging:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Nothing there, said by the view of an address."""
         return not_found(request) if settings.DEBUG and isinstance(exception, Http404) else None
+
+
+class BusyForTheMoment:
+    """What a view has not caught and goes away by itself, such as a database that restarts. The API's views catch all
+    of theirs (`api/errors.py`)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        return busy(request, exception) if is_busy(exception) else None

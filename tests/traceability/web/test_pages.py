@@ -5,7 +5,9 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from ledger import tasks
@@ -166,3 +168,20 @@ def test_when_something_breaks_the_pack_is_not_verified(client: Client, settings
     answer = client.get("/demo")
     assert answer.status_code == 500
     assert "<strong>not verified</strong>" in answer.text
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+def test_while_the_database_is_away_everybody_is_asked_to_try_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    """Without it nothing is told but that, and no page needs it to say so."""
+
+    def away() -> None:
+        raise OperationalError("the connection is closed") from psycopg.OperationalError("the connection is closed")
+
+    monkeypatch.setattr("ledger.log.latest", away)
+    answer = client.get("/log/checkpoint", headers={"accept": accept})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "busy" in answer.text
+    assert "connection" not in answer.text
