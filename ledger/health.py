@@ -68,6 +68,15 @@ def _database(now: datetime) -> str:
     return "answers and can be written"
 
 
+def _clock(now: datetime) -> str:
+    """A promise made by a clock that is behind ends before its time: whoever's is right could convict the node."""
+    last = Entry.objects.order_by("-number").values_list("accepted_at", flat=True).first()
+    behind = (last - now).total_seconds() if last else 0.0
+    if behind > settings.INTEGRATE_WITHIN_SECONDS / 2:
+        raise NotReady(f"is {behind:.0f} s behind the entry that was accepted last")
+    return "is not behind the entry that was accepted last"
+
+
 def _not_frozen(now: datetime) -> str:
     if reason := log.frozen():
         raise NotReady(reason)
@@ -134,6 +143,7 @@ def _out_of_reach(row: Witness, now: datetime) -> str:
 
 
 CHECKS: Mapping[str, Callable[[datetime], str]] = {
+    "clock": _clock,
     "log": _not_frozen,
     "integrating": _integrating,
     "publishing": _publishing,

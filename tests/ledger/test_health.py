@@ -13,7 +13,7 @@ from ledger import cosigning, health, keys, log, models, tasks
 from tests.ledger.conftest import NOW, Ledger
 from tests.ledger.witnesses import Running, make, serving
 
-ALL = ["database", "log", "integrating", "publishing", "signer", "node_key", "witnesses"]
+ALL = ["database", "clock", "log", "integrating", "publishing", "signer", "node_key", "witnesses"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,9 +49,15 @@ def test_an_empty_log_is_ready_and_so_is_one_that_keeps_its_promises(ledger: Led
 
 def test_it_asks_a_few_queries_and_leaves_nothing(ledger: Ledger, django_assert_max_num_queries: Any) -> None:
     ledger.grows(3)
-    with django_assert_max_num_queries(9):  # three of them a savepoint's, within a test's own transaction
+    with django_assert_max_num_queries(10):  # three of them a savepoint's, within a test's own transaction
         list(health.checks(now=NOW))
     assert not models.Witness.objects.exists()
+
+
+def test_a_clock_that_is_behind_is_told(ledger: Ledger, settings: Any) -> None:
+    ledger.grows(1)
+    assert failing(after=-settings.INTEGRATE_WITHIN_SECONDS / 2) == {}
+    assert failing(after=-3600) == {"clock": "is 3600 s behind the entry that was accepted last"}
 
 
 def test_an_entry_that_waits_longer_than_was_promised_is_told(ledger: Ledger, settings: Any) -> None:
