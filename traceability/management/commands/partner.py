@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from ledger.keys import node_key
@@ -27,10 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("--another-token", action="store_true", help="for a partner that exists")
 
     def handle(self, *, gln: str, name: str, role: str, label: str, another_token: bool, **options: Any) -> None:
-        try:
-            partner = self.existing(gln) if another_token else self.new(gln, name, role)
-        except DatabaseError as error:
-            raise CommandError(f"{error}: has this database been migrated? The demo's has; DEMO=1 names it") from error
+        partner = self.existing(gln) if another_token else self.new(gln, name, role)
         _, token = ApiToken.issue(partner, label, now=timezone.now())
         self.stderr.write(f"{partner}: this token is shown once and kept nowhere")
         self.stdout.write(token)
