@@ -12,6 +12,7 @@ It is a file that people write, so spaces and order are free; all else is strict
 
 import json
 from base64 import b64decode
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -129,7 +130,8 @@ class Policy:
         try:
             return tlog.Policy.parse(self.text)
         except LogError as error:
-            raise MalformedPolicy(error.detail, where=f"tlog: {error.where}", found=error.found) from error
+            where = f"tlog: {error.where}" if error.where else "tlog"
+            raise MalformedPolicy(error.detail, where=where, expected=error.expected, found=error.found) from error
 
     @property
     def origins(self) -> set[str]:
@@ -155,7 +157,8 @@ class Policy:
         try:
             members = json.loads(text, object_pairs_hook=_each_once)
         except (ValueError, RecursionError) as error:
-            raise MalformedPolicy(f"not JSON: {error}") from error
+            detail = "a c2sp.org/tlog-policy alone" if _is_tlog(text) else f"not JSON: {error}"
+            raise MalformedPolicy(detail, expected="JSON, as `manage.py policy` prints it") from error
         match members:
             case {"v": 1, "tlog": str(policy), "authorities": list(authorities), "nodes": list(nodes), **others}:
                 governance = cast(JSON, others.pop("governance", None))
@@ -174,6 +177,13 @@ class Policy:
             return cls(policy, *named, governors, tuple(map(Timestamping.parse, timestamps)))
         except LogError as error:
             raise MalformedPolicy(error.detail, where="public", found=error.found) from error
+
+
+def _is_tlog(text: str) -> bool:
+    """The other kind of policy, which is a member of this one."""
+    with suppress(LogError):
+        return bool(tlog.Policy.parse(text))
+    return False
 
 
 def _each_once(members: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -133,7 +133,8 @@ class _Reader:
             except LogError as error:
                 raise MalformedPolicy(error.detail, where=f"line {number}", found=line.strip()) from error
         if len(self.quorums) != 1:
-            raise MalformedPolicy("quorum lines", expected="one", found=str(len(self.quorums)))
+            expected = "one, such as `quorum none`"  # section "Defining the quorum"
+            raise MalformedPolicy("quorum lines", expected=expected, found=str(len(self.quorums)))
         quorum = None if self.quorums[0] == "none" else self.quorums[0]
         return tuple(self.logs), self.witnesses, self.groups, quorum
 

@@ -192,3 +192,19 @@ def test_the_command_says_what_it_saw(live_server: Any, keys_there: None, tmp_pa
     with pytest.raises(CommandError, match="not as it should be"):
         call_command("monitor", f"{live_server.url}/log", **options)
     assert "rolled_back" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ('{"v": 1}', "JSON, a policy for `unitproof verify`; expected a c2sp.org/tlog-policy"),
+        ("quorum", "the last line does not end"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_its_policy(written: str | None, said: str, tmp_path: Path) -> None:
+    if written is not None:
+        (tmp_path / "policy").write_text(written)
+    with pytest.raises(CommandError, match=f"policy: {said}"):
+        call_command("monitor", "http://127.0.0.1:9/log", policy=tmp_path / "policy", copy=tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()

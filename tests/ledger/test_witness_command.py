@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.management import CommandError, call_command
 
 from ledger.tlog import note
 from ledger.tlog.checkpoint import CosignatureVerifier
@@ -49,6 +50,13 @@ def logs(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def own_settings(settings: Any) -> None:
+    """The command changes these for its own process."""
+    for name in ("WITNESS_NAME", "ROOT_URLCONF", "DEBUG", "MIDDLEWARE"):
+        setattr(settings, name, getattr(settings, name))
+
+
+@pytest.fixture
 def started() -> Iterator[list[Any]]:
     processes: list[Any] = []
     yield processes
@@ -75,8 +83,37 @@ def test_it_cosigns_remembers_over_a_kill_and_prints_the_line_of_a_policy(
     assert httpx.get(f"http://127.0.0.1:{port}/admin/").status_code == 404  # a witness answers nothing else
 
 
-def test_without_a_log_to_witness_it_says_so(tmp_path: Path, logs: Path, started: list[Any]) -> None:
-    logs.write_text("quorum none\n")
-    started.append(start(tmp_path / "w1", free_port(), logs))
-    assert started[0].wait(timeout=20) == 1
-    assert b"no log to witness" in started[0].stdout.read()
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("quorum none\n", "logs.policy: no log to witness; expected a `log` line for each"),
+        (f"log {LOG.verifier}\n", "logs.policy: quorum lines; expected one, such as `quorum none`; found 0"),
+        ("log\nquorum none\n", "logs.policy: line 1: not a log, witness, group or quorum line; found log"),
+        ('{"v": 1, "tlog": ""}', "logs.policy: JSON, a policy for `unitproof verify`; expected a c2sp.org/tlog-policy"),
+        (None, "logs.policy: No such file or directory"),
+    ],
+    ids=["no-log", "no-quorum", "no-key", "of-the-other-kind", "no-file"],
+)
+def test_without_a_log_to_witness_it_says_so_and_makes_nothing(
+    written: str | None, said: str, tmp_path: Path, logs: Path
+) -> None:
+    logs.write_text(written) if written is not None else logs.unlink()
+    with pytest.raises(CommandError) as refused:
+        call_command("witness", tmp_path / "w1", name="witness.example/w1", logs=logs)
+    assert str(refused.value).startswith(f"{tmp_path}/{said}")
+    assert not (tmp_path / "w1").exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--name", "w 1"), "not a named key; expected a name"),
+        (("--name", "witness.example/w1", "--bind", "127.0.0.1:here"), "127.0.0.1:here is no address"),
+    ],
+)
+def test_a_name_or_an_address_that_is_none_makes_nothing_either(
+    typed: tuple[str, ...], said: str, tmp_path: Path, logs: Path, own_settings: None
+) -> None:
+    with pytest.raises(CommandError, match=said):
+        call_command("witness", str(tmp_path / "w1"), "--logs", str(logs), *typed)
+    assert not (tmp_path / "w1").exists()

@@ -27,6 +27,8 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"v":1,"tlog":"log PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\\nquorum none\\n",'
         '"authorities":[],"nodes":[]}'
     )
+    (tmp_path / "lines.policy").write_text("quorum none\n")
+    (tmp_path / "half").write_text('{"v":1,"tlog":"# a log\\n","authorities":[],"nodes":[]}')
     return tmp_path
 
 
@@ -37,6 +39,14 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("verify text --policy gone", "file_error: No such file or directory\n  where: gone"),
         ("verify text --policy bytes", "not_utf8: not a text\n  where: bytes\n  found: b'\\xff\\xfe\\xa4'"),
         ("verify text --policy policy", "malformed_policy: not a policy\n  where: policy\n  expected: v, "),
+        (
+            "verify text --policy lines.policy",
+            "malformed_policy: a c2sp.org/tlog-policy alone\n  where: lines.policy\n  expected: JSON, as `manage.py",
+        ),
+        (
+            "verify text --policy half",
+            "malformed_policy: quorum lines\n  where: half: tlog\n  expected: one, such as `quorum none`\n  found: 0",
+        ),
         ("show text", "not_cbor: not CBOR: "),
         (f"receipt gone --entry {ENTRY} --policy trusted", "file_error: No such file or directory\n  where: gone"),
         (f"receipt text --entry {ENTRY} --policy trusted", "malformed_proof: not a proof\n  where: text"),

@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from ledger.keys import log_signer
+from ledger.tlog import policy as tlog
 from traceability.demo import running
-from traceability.policy import Policy
+from traceability.policy import MalformedPolicy, Policy
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = "import traceability.wsgi; print('serving', flush=True); input()"
@@ -78,3 +80,11 @@ def test_a_node_with_keys_has_a_policy(node_keys: None) -> None:
     said = StringIO()
     call_command("policy", stdout=said)
     assert Policy.parse(said.getvalue()).origins == {"localhost/log"}
+
+
+def test_of_its_policy_the_part_about_logs_is_a_policy_of_the_other_kind(node_keys: None) -> None:
+    said = StringIO()
+    call_command("policy", "--tlog", stdout=said)
+    assert [str(peer.key) for peer in tlog.Policy.parse(said.getvalue()).logs] == [str(log_signer().verifier)]
+    with pytest.raises(MalformedPolicy, match="tlog-policy alone"):
+        Policy.parse(said.getvalue())

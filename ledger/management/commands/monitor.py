@@ -12,9 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from ledger.errors import NoSuchTile
+from ledger.management.policy_file import HELP, read_policy
 from ledger.monitor import Copy, Fetch, Monitor
-from ledger.tlog.errors import LogError
-from ledger.tlog.policy import Policy
 
 
 class Command(BaseCommand):
@@ -22,17 +21,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("url", help="prefix of the log, such as https://node.example/log")
-        parser.add_argument("--policy", type=Path, required=True, help="a c2sp.org/tlog-policy: the log, its witnesses")
+        parser.add_argument("--policy", type=Path, required=True, help=HELP)
         parser.add_argument("--copy", type=Path, required=True, metavar="FOLDER", help="where the copy is kept")
         parser.add_argument("--once", action="store_true", help="look once; exit status 1 if anything is wrong")
         parser.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")
         parser.add_argument("--stale", type=float, default=7200, metavar="SECONDS", help="without growth; 2 hours")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            policy = Policy.parse(options["policy"].read_text())
-        except (OSError, LogError) as error:
-            raise CommandError(f"{options['policy']}: {error}") from error
+        policy = read_policy(options["policy"])
         with httpx.Client(base_url=options["url"].rstrip("/") + "/", timeout=10) as http, suppress(KeyboardInterrupt):
             monitor = Monitor(_fetch(http), policy, Copy(options["copy"]), timedelta(seconds=options["stale"]))
             for wrong in self._looks(monitor, options["every"], once=options["once"]):

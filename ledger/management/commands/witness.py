@@ -1,5 +1,6 @@
 """manage.py witness: a witness alone, for whoever wants to see that a log tells everybody the same."""
 
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +8,12 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from gunicorn.app.base import BaseApplication
+from gunicorn.util import parse_address
 
 from ledger import keys
+from ledger.management.policy_file import HELP, read_policy
+from ledger.tlog.checkpoint import Cosigner
+from ledger.tlog.cose import PrivateKey
 from ledger.tlog.errors import LogError
 
 
@@ -19,23 +24,34 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path, help="where its key and its memory are, or will be made")
         parser.add_argument("--name", required=True, help="of its key, such as witness.example/w1")
-        parser.add_argument("--logs", type=Path, required=True, help="a c2sp.org/tlog-policy: a `log` line for each")
-        parser.add_argument("--bind", default="127.0.0.1:8100", metavar="ADDRESS", help="127.0.0.1:8100 by default")
+        parser.add_argument("--logs", type=Path, required=True, help=HELP)
+        told = "127.0.0.1:8100 by default"
+        parser.add_argument("--bind", type=address, default="127.0.0.1:8100", metavar="ADDRESS", help=told)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not read_policy(options["logs"]).logs:
+            raise CommandError(f"{options['logs']}: no log to witness; expected a `log` line for each")
         settings.KEYS_DIR, settings.WITNESS_NAME = options["folder"].resolve(), options["name"]
         settings.WITNESSED_LOGS, settings.ROOT_URLCONF = options["logs"].resolve(), "ledger.witness_urls"
         settings.DEBUG, settings.MIDDLEWARE = False, []  # what it answers is the same for everybody, under any name
         try:
+            Cosigner(options["name"], PrivateKey.generate())  # a name that is none is refused before anything is made
             keys.make_witness(settings.KEYS_DIR, settings.WITNESS_NAME)
-            witness = keys.witness()
+            cosigner = keys.cosigner()
         except LogError as error:
             raise CommandError(str(error)) from error
-        if witness is None or not witness.logs:
-            raise CommandError(f"{options['logs']}: no log to witness")
-        self.stdout.write(f"witness {witness.cosigner.name} {witness.cosigner.verifier} http://{options['bind']}")
+        self.stdout.write(f"witness {cosigner.name} {cosigner.verifier} http://{options['bind']}")
         self.stdout.flush()
         _Server(options["bind"]).run()
+
+
+def address(text: str) -> str:
+    """What gunicorn can listen at: host and port, or a Unix socket."""
+    try:
+        parse_address(text)
+    except RuntimeError as error:
+        raise ArgumentTypeError(f"{text} is no address: {error}") from error
+    return text
 
 
 class _Server(BaseApplication):

@@ -14,10 +14,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--at", type=int, metavar="INDEX", help="by the rules in force at this entry of the log")
 
-    def handle(self, *args: Any, at: int | None, **options: Any) -> None:
+        told = "its log and witnesses alone, as a c2sp.org/tlog-policy: for `manage.py witness` and `monitor`"
+        parser.add_argument("--tlog", action="store_true", help=told)
+
+    def handle(self, *args: Any, at: int | None, tlog: bool, **options: Any) -> None:
         if not (settings.KEYS_DIR / "node.pem").exists():  # else it would be made, and believed by nobody else
             raise CommandError(
                 f"this node has no keys in {settings.KEYS_DIR}, and no word to believe: `manage.py keygen` makes them. "
                 "The demo's has; DEMO=1 names it"
             )
-        self.stdout.write(str(own_policy(at)), ending="")
+        policy = own_policy(at)
+        self.stdout.write(policy.text if tlog else str(policy), ending="")
