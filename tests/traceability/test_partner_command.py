@@ -1,6 +1,7 @@
 """`manage.py partner`: how a newcomer joins."""
 
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,3 +64,22 @@ def test_a_partner_is_not_made_twice(db: None, node_keys: None) -> None:
         partner(name="Another", role="dispenser")
     assert Partner.objects.get().name == "Maker"
     assert ApiToken.objects.count() == 1
+
+
+def test_its_token_may_go_into_a_file_that_nobody_else_reads(db: None, node_keys: None, tmp_path: Path) -> None:
+    out = tmp_path / "works.token"
+    said = partner(name="Maker", role="manufacturer", out=out)
+    assert ApiToken.objects.get().digest == ApiToken.digest_of(out.read_text().strip())
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert ApiToken.BEGINNING not in said
+
+
+def test_where_its_token_cannot_be_written_nobody_is_let_in(db: None, node_keys: None, tmp_path: Path) -> None:
+    (tmp_path / "works.token").write_text("another's")
+    for out in (tmp_path / "works.token", tmp_path / "nowhere" / "works.token"):
+        with pytest.raises(CommandError, match=out.name):
+            partner(name="Maker", role="manufacturer", out=out)
+    assert (tmp_path / "works.token").read_text() == "another's"
+    assert not Partner.objects.exists()
+    assert not ApiToken.objects.exists()
+    assert not Registration.objects.exists()

@@ -16,8 +16,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("subject", help="GLN-13 of a party, or the id of a submission")
         how = parser.add_mutually_exclusive_group(required=True)
-        how.add_argument("--set", dest="verb", action="store_const", const=set_hold)
-        how.add_argument("--lift", dest="verb", action="store_const", const=lift_hold)
+        how.add_argument("--set", dest="verb", action="store_const", const=set_hold, help="from now on")
+        how.add_argument("--lift", dest="verb", action="store_const", const=lift_hold, help="no longer")
         parser.add_argument("--reason", required=True, help="in words; part of the statement")
 
     def handle(self, *, verb: Any, reason: str, **options: Any) -> None:

@@ -1,6 +1,7 @@
-"""manage.py partner: lets a party take part, and prints the token its systems log in with."""
+"""manage.py partner: lets a party take part, and makes the token its systems log in with."""
 
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -15,9 +16,11 @@ from partners.models import ApiToken, Partner, Role
 from traceability import governing, registration, statements
 from traceability.errors import Refusal
 
+from .authority import write_secret
+
 
 class Command(BaseCommand):
-    help = "Let a party take part, by the operator's word in the log, and print its API token, once."
+    help = "Let a party take part, by the operator's word in the log, and make its API token, which is shown once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--gln", required=True, help="GLN-13 of the organisation")
@@ -25,12 +28,20 @@ class Command(BaseCommand):
         parser.add_argument("--role", choices=Role.values)
         parser.add_argument("--label", default="", help="what the token is for")
         parser.add_argument("--another-token", action="store_true", help="for a partner that exists")
+        parser.add_argument("--out", type=Path, help="new file for the token, which only you read; else it is printed")
 
-    def handle(self, *, gln: str, name: str, role: str, label: str, another_token: bool, **options: Any) -> None:
-        partner = self.existing(gln) if another_token else self.new(gln, name, role)
-        _, token = ApiToken.issue(partner, label, now=timezone.now())
-        self.stderr.write(f"{partner}: this token is shown once and kept nowhere")
-        self.stdout.write(token)
+    def handle(self, *, gln: str, name: str, role: str, another_token: bool, **options: Any) -> None:
+        out: Path | None = options["out"]
+        with transaction.atomic():  # where the token cannot be written, nobody is let in and nothing was issued
+            partner = self.existing(gln) if another_token else self.new(gln, name, role)
+            _, token = ApiToken.issue(partner, options["label"], now=timezone.now())
+            if out:
+                write_secret(out, f"{token}\n".encode())
+        if out:
+            self.stdout.write(f"{partner}: its token is in {out}, and nowhere else")
+        else:
+            self.stderr.write(f"{partner}: this token is shown once and kept nowhere")
+            self.stdout.write(token)
 
     def existing(self, gln: str) -> Partner:
         try:
@@ -38,7 +49,6 @@ class Command(BaseCommand):
         except Partner.DoesNotExist:
             raise CommandError(f"no partner has the GLN {gln}") from None
 
-    @transaction.atomic
     def new(self, gln: str, name: str, role: str) -> Partner:
         if governing.is_governed():
             raise CommandError("governors decide here who takes part: `unitproof propose`, then --another-token")
