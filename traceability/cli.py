@@ -1,7 +1,7 @@
 """The `unitproof` command: keys, statements and proofs, on the side of whoever signs or checks. Pure: no Django.
 
 keygen ─> enrol ─> prefix       who speaks, who may issue what
-submit, or sign                 what happened
+submit, or sign; collect        what happened; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
 watch                           what a node has under one's name
 accuse ─> convict               who signed what nobody honest signs
@@ -18,6 +18,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from uuid import UUID
 
 from ledger.tlog.cose import Algorithm, PrivateKey
 from ledger.tlog.errors import BadProof, BadSignature, LogError, PolicyNotMet
@@ -29,7 +31,8 @@ from . import convict as evidence
 from . import receipts, reporting, statements
 from .archive import examine_archive, is_archive
 from .bundle.check import examine
-from .bundle.value import Bundle
+from .bundle.report import Step
+from .bundle.value import Bundle, MalformedBundle
 from .epcis.errors import DocumentError
 from .errors import NodeError
 from .policy import Policy
@@ -168,8 +171,28 @@ def submit(args: argparse.Namespace) -> None:
             done.keep(args.keep / done.id)
             print(f"document, opening, statement and promise in {args.keep / done.id}")
         if args.receipt:
-            args.receipt.write_text(node.receipt(done.id))
-            print(f"receipt in {args.receipt}")
+            sys.stdout.flush()  # that it is accepted is known while the log is waited for
+            _collect(node, done.id, args.receipt, args)
+
+
+def collect(args: argparse.Namespace) -> None:
+    """Fetch the receipt of a submission, once it is in the log: waits for a minute at most."""
+    with _node(args) as node:
+        _collect(node, args.submission, args.out, args)
+
+
+def _collect(node: "Node", submission: str, out: Path, args: argparse.Namespace) -> None:
+    """However this fails, what was submitted is submitted, and its receipt can be had later."""
+    try:
+        text = node.receipt(submission)
+    except NodeError as error:
+        if getattr(error, "status", 0) in (401, 404):  # asking again does not help
+            raise
+        token = f" --token-file {args.token_file}" if args.token_file else ""
+        again = f"unitproof collect {submission} --out {out} --node {args.node}{token}"
+        raise NodeError(f"{error}\n  submission: {submission}\n  to ask again: {again}") from error
+    out.write_text(text)
+    print(f"receipt in {out}")
 
 
 # ---- proofs ---------------------------------------------------------------------------------------------------------
@@ -203,6 +226,8 @@ def verify(args: argparse.Namespace) -> int:
         print(json.dumps(report.as_json(), indent=1))
     else:
         print("\n".join(reporting.lines(report)))
+    if report.failure and report.failure.step is Step.READ and (other := reporting.another(args.file)):
+        print(reporting.plain(f"unitproof: {args.file} is {other}"), file=sys.stderr)
     return 1 if report.failure else 0
 
 
@@ -246,7 +271,7 @@ def receipt(args: argparse.Namespace) -> int:
     """Check a receipt, a tlog-proof or a COSE Receipt: no network. Exit status 0 only if the entry is in the log."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data)).tlog
-    entry = bytes.fromhex(args.entry) if args.entry else kept_entry(args.kept)
+    entry = _asked(args)
     with _reading(args.file) as data:
         try:
             print(receipts.check(data, entry, policy))
@@ -256,11 +281,43 @@ def receipt(args: argparse.Namespace) -> int:
     return 0
 
 
-def kept_entry(folder: Path) -> bytes:
-    """The entry of what `submit --keep` wrote down: its statement, with the salt in its opening."""
-    with _reading(folder / "opening") as data:
-        opening = Opening.parse(data)
-    return statements.entry(opening.entry, (folder / "statement").read_bytes())
+def _asked(args: argparse.Namespace) -> bytes:
+    """The entry that a receipt has to be of."""
+    if args.kept:
+        return kept_entry(args.kept, args.submission, args.entry)
+    if args.entry and not args.submission:
+        return bytes.fromhex(args.entry)
+    detail, expected = "nothing says what has to be in the log", "--kept FOLDER, or --entry HEX"
+    raise StatementError(detail, code="parameter_missing", where="receipt", expected=expected)
+
+
+def kept_entry(folder: Path, submission: str | None = None, entry: str | None = None) -> bytes:
+    """The entry of what `submit --keep` wrote down, in this folder or below it: of the only submission that is there,
+    or of the one that has this id or this entry."""
+    folder.stat()
+    kept = dict(_kept(folder))
+    found = [
+        each
+        for name, each in kept.items()
+        if (submission is None or name == submission) and (entry is None or each.hex() == entry)
+    ]
+    if len(found) == 1:
+        return found[0]
+    named = ", ".join(kept) or "none"
+    if found:
+        detail, code, expected = "several submissions are kept here", "parameter_missing", "--submission, to say which"
+    else:
+        detail, code, expected = "no such submission is kept here", "not_found", "what `submit --keep` wrote"
+    raise StatementError(detail, code=code, where=str(folder), expected=expected, found=named)
+
+
+def _kept(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Each submission's id, and its entry: its statement, with the salt in its opening."""
+    for path in sorted([*folder.glob("opening"), *folder.glob("*/opening")]):
+        with _reading(path) as data:
+            opening = Opening.parse(data)
+        with _reading(path.with_name("statement")) as envelope:
+            yield statements.open_statement(envelope).payload.id, statements.entry(opening.entry, envelope)
 
 
 def _entry(text: str) -> str:
@@ -271,6 +328,8 @@ def _entry(text: str) -> str:
 
 def show(args: argparse.Namespace) -> None:
     """Print what is in a bundle, a receipt, a statement, a promise or a status. Nothing is checked."""
+    if is_archive(args.file):
+        raise MalformedBundle("an archive: `unitproof verify` checks it", where=str(args.file))
     with _reading(args.file) as data:
         print(reporting.printed(reporting.contents(data)))
 
@@ -320,14 +379,23 @@ def _keep_watching(watcher: "Watcher", every: float) -> int:
 # ---- arguments ------------------------------------------------------------------------------------------------------
 
 
-def _node(args: argparse.Namespace) -> "Node":
-    from .client import Node  # only those who ask a node need HTTP
+@contextmanager
+def _node(args: argparse.Namespace) -> Iterator["Node"]:
+    from .client import Node, NodeRefused  # only those who ask a node need HTTP
 
     token = os.environ.get("UNITPROOF_TOKEN", "")
     if args.token_file:
         with _reading(args.token_file) as data:
             token = _text(data)
-    return Node(args.node, _printable(token.strip()))
+    with Node(args.node, _printable(token.strip())) as node:
+        try:
+            yield node
+        except NodeRefused as refused:
+            if refused.status != 401:
+                raise
+            said = str(refused).partition("\n")[0]
+            expected = "--token-file FILE, or UNITPROOF_TOKEN, with the token that `manage.py partner` made"
+            raise NodeError(f"{said}\n  where: {args.node}\n  expected: {expected}") from refused
 
 
 def _printable(token: str) -> str:
@@ -360,6 +428,23 @@ def _reading(path: Path) -> Iterator[bytes]:
         raise
 
 
+def _address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return text
+    except ValueError:  # a port that is none
+        pass
+    raise argparse.ArgumentTypeError(f"not an address: {text!r}; expected http:// or https://, and a host")
+
+
+def _submission(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not the id of a submission: {text!r}") from error
+
+
 def _gln(text: str) -> str:
     return _checked("417", text)
 
@@ -385,7 +470,7 @@ def _parser() -> argparse.ArgumentParser:
         added = commands.add_parser(verb.__name__, help=verb.__doc__, description=verb.__doc__)
         added.set_defaults(verb=verb)
         if node:
-            added.add_argument("--node", required=True, help="base address of the node")
+            added.add_argument("--node", required=True, type=_address, help="base address of the node")
             added.add_argument("--token-file", type=Path, help="file with the API token; else UNITPROOF_TOKEN")
         return added
 
@@ -412,17 +497,20 @@ def _parser() -> argparse.ArgumentParser:
     handing = command(submit, node=True)
     handing.add_argument("document", type=Path, help="EPCIS 1.2 XML or 2.0 JSON")
     handing.add_argument("--key", type=Path, required=True)
-    handing.add_argument("--receipt", type=Path, help="wait for the receipt and keep it here")
+    handing.add_argument("--receipt", type=Path, help="wait for the receipt, a minute at most, and write it here")
     handing.add_argument(
         "--keep",
         type=Path,
         metavar="FOLDER",
-        help="for the evidence: what was signed and promised, in a folder of its own there",
+        help="for the evidence: what was signed and promised, in a folder of its own there; the same FOLDER each time",
     )
     handing.add_argument(
         "--offline", metavar="GLN", type=_gln, help="sign as this party without a draft, and without links"
     )
 
+    collecting = command(collect, node=True)
+    collecting.add_argument("submission", type=_submission, metavar="ID", help="as `submit` printed it")
+    collecting.add_argument("--out", type=Path, required=True, help="file for the receipt, *.receipt")
     fetching = command(proof, node=True)
     fetching.add_argument("epc", help="Digital Link, URN, or what a scanner reads")
     fetching.add_argument("--out", type=Path, required=True, help="file for the bundle, *.unitproof")
@@ -435,9 +523,10 @@ def _parser() -> argparse.ArgumentParser:
     receiving = command(receipt)
     receiving.add_argument("file", type=Path, help="as the node answered it, in either form")
     receiving.add_argument("--policy", type=Path, required=True, help="whom you believe: logs and witnesses")
-    which = receiving.add_mutually_exclusive_group(required=True)
-    which.add_argument("--entry", type=_entry, metavar="HEX", help="what has to be in the log")
-    which.add_argument("--kept", type=Path, metavar="FOLDER", help="what `submit --keep` wrote of it")
+    kept = "what `submit --keep FOLDER` wrote: that folder, or the submission's own in it"
+    receiving.add_argument("--kept", type=Path, metavar="FOLDER", help=kept)
+    receiving.add_argument("--submission", type=_submission, metavar="ID", help="which, where FOLDER has several")
+    receiving.add_argument("--entry", type=_entry, metavar="HEX", help="what has to be in the log; does without FOLDER")
     accusing = command(accuse)
     accusing.add_argument("one", type=Path)
     accusing.add_argument("other", type=Path)
@@ -449,7 +538,8 @@ def _parser() -> argparse.ArgumentParser:
     command(show).add_argument("file", type=Path)
 
     watching = command(watch, node=True)
-    watching.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help="what `--keep` has written")
+    told = "the folder that --keep names each time"
+    watching.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help=told)
     watching.add_argument("--once", action="store_true", help="look once")
     watching.add_argument("--accept", action="store_true", help="look once, and keep what is found as looked into")
     watching.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")

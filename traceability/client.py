@@ -178,13 +178,11 @@ class Node:
     # ---- what anyone can check ------------------------------------------------------------------------------------
 
     def receipt(self, submission: str) -> str:
-        """The proof that a submission is in the log, once it is (c2sp.org/tlog-proof)."""
+        """The proof that a submission is in the log, once it is (c2sp.org/tlog-proof). Asks for `PATIENCE` at most."""
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                answer = self.ask("GET", f"/api/v1/submissions/{submission}/receipt")
-                if answer.status_code == 200:
-                    return answer.text
+                return self.ask("GET", f"/api/v1/submissions/{submission}/receipt").text
             except NodeRefused as refused:
                 if refused.code != "not_integrated" or time.monotonic() > until:
                     raise

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ledger.tlog.cose import decode
 from ledger.tlog.errors import LogError
 
-from . import archive, receipts
+from . import archive, convict, receipts
 from .bundle.report import HopReport, Report, Result
 from .bundle.value import Bundle
+from .epcis.errors import DocumentError
 from .errors import NodeError
+from .receipts import COSE_SIGN1
 from .statements import Opened, Promise, Status, b64, open_promise, open_statement, open_status
 
 READERS: Mapping[str, Callable[[bytes], Opened[Any]]] = {
@@ -93,12 +97,20 @@ def archive_lines(report: archive.Report) -> Iterator[str]:
         told = (("where", failure.where), ("expected", failure.expected), ("found", failure.found))
         yield from (f"  {name}: {value}" for name, value in told if value)
     yield f"\nall of {report.party} in the first {report.size} entries of {report.origin}"
-    yield from (f"  {count} {what}" for what, count in sorted(report.counted.items()))
+    yield from (f"  {number(count, what)}" for what, count in sorted(report.counted.items()))
     if report.by_hash:
         yield f"  . {report.by_hash} leaves of items stand as their hash: what they say is not told any more."
     if not report.witnesses and report.size is not None:
         yield "  . Not independently witnessed: the policy asks for no witness."
     yield f"\n{WORDS['refused'] if report.failure else 'WHOLE: every step holds'}"
+
+
+def number(count: int, what: str) -> str:
+    """
+    >>> number(1, "bundles"), number(2, "bundles"), number(1, "erased")
+    ('1 bundle', '2 bundles', '1 erased')
+    """
+    return f"{count} {what.removesuffix('s') if count == 1 else what}"
 
 
 def _hop(hop: HopReport) -> str:
@@ -121,11 +133,26 @@ def refusal(problem: Exception) -> str:
     return "\n".join(map(plain, [f"{code}: {detail}", *(f"  {name}: {value}" for name, value in told if value)]))
 
 
+def another(path: Path) -> str | None:
+    """What a file is that is no bundle, in words that say who reads it; None where nothing here does."""
+    if archive.is_archive(path):
+        return "an archive: `unitproof verify` checks it"
+    data = path.read_bytes()
+    if data.startswith(receipts.PROOF) or receipts.contents(data) is not None:
+        return "a receipt: `unitproof receipt` checks it"
+    if data[:1] == COSE_SIGN1:
+        return "a signed statement, promise or status: `unitproof show` prints it"
+    with suppress(DocumentError):
+        convict.parse(data)
+        return "evidence: `unitproof convict` judges it"
+    return None
+
+
 def contents(data: bytes) -> dict[str, Any]:
     """What a file of ours says, as plain values. Raises `DocumentError` for any other."""
     if (receipt := receipts.contents(data)) is not None:
         return receipt
-    if data[:1] != b"\xd2":  # CBOR tag 18: COSE_Sign1
+    if data[:1] != COSE_SIGN1:
         bundle = Bundle.parse(data)
         return {
             "bundle": bundle.epc,

@@ -156,7 +156,7 @@ def test_the_command_writes_it_and_unitproof_verify_knows_it_for_what_it_is(
     policy.write_text(str(trusted(world)))
     said = StringIO()
     call_command("export-participant", world.maker.gln, "--out", str(out), "--bundles", "1", stdout=said)
-    assert "10 submissions, 2 statements about keys and rights, 1 bundles" in said.getvalue()
+    assert "10 submissions, 2 statements about keys and rights, 1 bundle," in said.getvalue()
     assert main(["verify", str(out), "--policy", str(policy)]) == 0
     assert "WHOLE: every step holds" in capsys.readouterr().out
     assert main(["verify", str(out), "--policy", str(policy), "--json"]) == 0

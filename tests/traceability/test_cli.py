@@ -8,6 +8,7 @@ import pytest
 
 from ledger.tlog.cose import PrivateKey
 from traceability.cli import main
+from traceability.convict import BrokenPromise, write
 
 GLN, WRONG_GLN = "9521050000013", "9521050000014"
 ENTRY = "5f" * 32
@@ -27,6 +28,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         '{"v":1,"tlog":"log PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW\\nquorum none\\n",'
         '"authorities":[],"nodes":[]}'
     )
+    (tmp_path / "works.zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "lines.policy").write_text("quorum none\n")
     (tmp_path / "half").write_text('{"v":1,"tlog":"# a log\\n","authorities":[],"nodes":[]}')
     return tmp_path
@@ -46,6 +48,16 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             "verify text --policy half",
             "malformed_policy: quorum lines\n  where: half: tlog\n  expected: one, such as `quorum none`\n  found: 0",
+        ),
+        ("show works.zip", "malformed_bundle: an archive: `unitproof verify` checks it\n  where: works.zip"),
+        ("receipt text --kept gone --policy trusted", "file_error: No such file or directory\n  where: gone"),
+        (
+            "receipt text --policy trusted",
+            "parameter_missing: nothing says what has to be in the log\n  where: receipt\n  expected: --kept FOLDER",
+        ),
+        (
+            "receipt text --kept . --policy trusted",
+            "not_found: no such submission is kept here\n  where: .\n  expected: what `submit --keep` wrote",
         ),
         ("show text", "not_cbor: not CBOR: "),
         (f"receipt gone --entry {ENTRY} --policy trusted", "file_error: No such file or directory\n  where: gone"),
@@ -82,6 +94,10 @@ def test_what_goes_wrong_is_said_with_its_code_and_place(
         (f"prefix --node {NOWHERE} --key key.pem --gln {GLN} --about {WRONG_GLN} 9521050", "expected 3; found 4"),
         (f"prefix --node {NOWHERE} --key key.pem --gln {GLN} --about {GLN} 09521050000014", "expected 3; found 4"),
         (f"enrol --node {NOWHERE} --key key.pem --gln 952 --new-key key.pem", "expected 13 digits"),
+        ("proof urn:x:y --out x --node 127.0.0.1:8123", "'127.0.0.1:8123'; expected http:// or https://, and a host"),
+        ("proof urn:x:y --out x --node localhost:8123", "'localhost:8123'; expected http:// or https://, and a host"),
+        ("proof urn:x:y --out x --node http://x:99999", "'http://x:99999'; expected http:// or https://, and a host"),
+        (f"collect ../tokens --out x --node {NOWHERE}", "not the id of a submission: '../tokens'"),
         ("receipt text --entry 00 --policy trusted", "expected 64 hexadecimal digits"),
         (f"receipt text --entry {'x' * 64} --policy trusted", "expected 64 hexadecimal digits"),
         ("verify text", "--policy"),
@@ -94,6 +110,33 @@ def test_what_is_typed_wrong_is_said_before_anything_is_asked(
     with pytest.raises(SystemExit, match="2"):
         main(typed.split())
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"c2sp.org/tlog-proof@v1\n", "a receipt: `unitproof receipt` checks it"),
+        (b"\xd2\x84\x40\xa0\xf6\x40", "a signed statement, promise or status: `unitproof show` prints it"),
+        (
+            write(BrokenPromise(b"promise", "checkpoint", (bytes(32),))),
+            "evidence: `unitproof convict` judges it",
+        ),
+    ],
+    ids=["receipt", "statement", "evidence"],
+)
+def test_what_is_no_bundle_is_said_to_be_what_it_is(
+    data: bytes, said: str, files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "first").write_bytes(data)
+    assert main(["verify", "first", "--policy", "trusted"]) == 1
+    out, err = capsys.readouterr()
+    assert "step 1 fails: " in out
+    assert err == f"unitproof: first is {said}\n"
+
+
+def test_of_what_is_not_known_nothing_is_guessed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", "text", "--policy", "trusted"]) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_a_reader_who_has_seen_enough_is_told_nothing_more() -> None:

@@ -1,11 +1,14 @@
 """The whole story over a real connection, by the client that partners use."""
 
 import json
+import re
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from shutil import rmtree
 from threading import Thread
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -16,7 +19,7 @@ from ledger.tlog.note import Signer
 from ledger.tlog.receipt import MEDIA_TYPE
 from partners.models import ApiToken
 from tests.world import GTIN, LOT, Party, World, document, unit
-from traceability import statements
+from traceability import client, statements
 from traceability.cli import main
 from traceability.client import Node, NodeRefused
 from traceability.models import Registration
@@ -190,6 +193,72 @@ def test_a_receipt_is_checked_against_what_one_kept(kept: Path, form: str, capsy
     assert "localhost/log; not independently witnessed" in said
     assert main([*typed, "--entry", "00" * 32]) == 1
     assert capsys.readouterr().out.startswith("REFUSED\n")
+
+
+def test_what_was_kept_is_found_in_the_folder_that_all_of_it_is_in(
+    world: World, node: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    maker = node(world.maker)
+    first, second = (
+        maker.submit(document(world.maker.commissioning(unit(serial))), world.maker.key, tmp_path / "kept")
+        for serial in ("A1", "A2")
+    )
+    tasks.sweep()
+    (tmp_path / "first.receipt").write_text(maker.receipt(first.id))
+    (tmp_path / "policy.json").write_text(str(own_policy()))
+    typed = ["receipt", str(tmp_path / "first.receipt"), "--policy", str(tmp_path / "policy.json"), "--kept"]
+    kept = [*typed, str(tmp_path / "kept")]
+    assert main([*typed, str(tmp_path / "kept" / first.id)]) == 0  # its own folder
+    assert main([*kept, "--submission", first.id]) == 0
+    assert main([*kept, "--entry", first.answer["entry"]]) == 0
+    assert main([*kept, "--submission", second.id]) == 1
+    assert "REFUSED" in capsys.readouterr().out
+    assert main(kept) == 2
+    assert "parameter_missing: several submissions are kept here" in capsys.readouterr().err
+    rmtree(tmp_path / "kept" / second.id)
+    assert main(kept) == 0  # the only one
+
+
+def test_a_receipt_that_took_too_long_is_collected_later(
+    world: World, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(client, "PATIENCE", 0.0)
+    tasks.sweep()
+    Path("token").write_text(ApiToken.issue(world.maker.partner, now=world.now)[1])
+    Path("key.pem").write_bytes(world.maker.key.to_pem())
+    Path("document.json").write_bytes(document(world.maker.commissioning(unit("A1"))))
+    asking = ["--node", live_server.url, "--token-file", "token"]
+    assert main(["submit", "document.json", "--key", "key.pem", "--receipt", "first.receipt", *asking]) == 2
+    out, err = capsys.readouterr()
+    (submission,) = re.findall(r"^accepted (\S+);", out, re.MULTILINE)
+    assert err.startswith("unitproof: not_integrated: ")
+    assert f"\n  submission: {submission}\n  to ask again: unitproof collect {submission} --out first.receipt" in err
+    (again,) = re.findall(r"to ask again: unitproof (.*)\n", err)
+    assert main(again.split()) == 2
+    tasks.sweep()
+    assert main(again.split()) == 0
+    assert capsys.readouterr().out == "receipt in first.receipt\n"
+    assert Path("first.receipt").read_text().startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_who_has_no_token_is_told_where_one_goes(
+    world: World, live_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("UNITPROOF_TOKEN", raising=False)
+    Path("key.pem").write_bytes(world.maker.key.to_pem())
+    Path("document.json").write_bytes(document(world.maker.commissioning(unit("A1"))))
+    submit = ["submit", "document.json", "--key", "key.pem", "--node", live_server.url]
+    assert main(submit) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("unitproof: not_authenticated: ")
+    assert "expected: --token-file FILE, or UNITPROOF_TOKEN" in err
+    monkeypatch.setenv("UNITPROOF_TOKEN", "upt_of_nobody")
+    assert main(submit) == 2
+    assert "expected: --token-file FILE, or UNITPROOF_TOKEN" in capsys.readouterr().err
+    assert main(["collect", str(uuid4()), "--out", "x", "--node", live_server.url]) == 2
+    assert "expected: --token-file FILE, or UNITPROOF_TOKEN" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("form", "member"), [("tlog", "tlog-proof"), ("cose", "cose-receipt")])

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from traceability.errors import Refusal
 from traceability.export import export
+from traceability.reporting import number
 
 
 class Command(BaseCommand):
@@ -31,6 +32,6 @@ class Command(BaseCommand):
         for epc in done.left_out:
             self.stderr.write(f"no bundle of {epc}: a statement it rests on waits for the log, or was erased")
         self.stdout.write(
-            f"{out}: {done.submissions} submissions, {done.registrations} statements about keys and rights, "
-            f"{done.bundles} bundles, in a log of {done.size} entries"
+            f"{out}: {number(done.submissions, 'submissions')}, {number(done.registrations, 'statements')} about "
+            f"keys and rights, {number(done.bundles, 'bundles')}, in a log of size {done.size}"
         )
