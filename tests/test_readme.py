@@ -7,16 +7,25 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import httpx
 import pytest
 
+from ledger.tlog.policy import Policy
+from tests.chaos.node import wait_for
+from traceability.cli import main
+
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CHECK = ".venv/bin/unitproof verify var/demo/good.unitproof --policy var/demo/policy.json"
+JOIN, WATCH, LEAVE = "Join the demo's node", "See that a log tells everybody the same", "Leave, erase, accuse"
+EXPORT = "export DEMO=1\n"  # as the first of these sections has it, and the next ones ask for it
 SCAN = re.compile(r"^  (\(01\)\S+)$", re.MULTILINE)
 
 
@@ -27,8 +36,19 @@ def section(title: str) -> str:
 
 def commands(text: str) -> str:
     """The blocks of code, indented or fenced."""
-    blocks = re.findall(r"^```sh\n(.*?)^```|((?:^    [^\n]*\n)+)", text, re.MULTILINE | re.DOTALL)
-    return "\n".join(fenced or dedent(indented) for fenced, indented in blocks)
+    return "\n".join(blocks(text))
+
+
+def blocks(text: str) -> list[str]:
+    """The same, one by one."""
+    found = re.findall(r"^```sh\n(.*?)^```|((?:^    [^\n]*\n)+)", text, re.MULTILINE | re.DOTALL)
+    return [fenced or dedent(indented) for fenced, indented in found]
+
+
+def block(title: str, word: str) -> str:
+    """The one block of a section that has this word in it."""
+    (found,) = (each for each in blocks(section(title)) if word in each)
+    return found
 
 
 @dataclass
@@ -46,14 +66,21 @@ class Demo:
 
     def bash(self, script: str) -> "subprocess.CompletedProcess[str]":
         """As typed where the demo was made, but for the port."""
-        return subprocess.run(
-            ["bash", "-euc", script.replace("http://127.0.0.1:8000", self.address)],
-            cwd=self.folder,
-            env=environment(self.folder),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return subprocess.run(**self._typed(script), capture_output=True, check=False)
+
+    @contextmanager
+    def serving(self, script: str) -> Iterator["subprocess.Popen[str]"]:
+        """The same of what runs until it is stopped."""
+        pipe = subprocess.PIPE
+        with subprocess.Popen(**self._typed(script), stdout=pipe, stderr=pipe, start_new_session=True) as process:
+            try:
+                yield process
+            finally:
+                os.killpg(process.pid, signal.SIGTERM)
+
+    def _typed(self, script: str) -> dict[str, Any]:
+        typed = ["bash", "-euc", script.replace("http://127.0.0.1:8000", self.address)]
+        return {"args": typed, "cwd": self.folder, "env": environment(self.folder), "text": True}
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -123,13 +150,78 @@ def test_the_good_packs_proof_is_checked_as_told(demo: Demo) -> None:
     assert len(re.findall(r"^ +\d+  \w+ +ok ", checked.stdout, re.MULTILINE)) == 12
 
 
-def test_a_newcomer_joins_as_told(demo: Demo) -> None:
-    joined = demo.bash(commands(section("Join the demo's node")))
+@pytest.fixture(scope="module")
+def joined(demo: Demo) -> "subprocess.CompletedProcess[str]":
+    """Once all of that section was typed: what the sections below it go on from."""
+    return demo.bash(commands(section(JOIN)))
+
+
+def test_a_newcomer_joins_as_told(demo: Demo, joined: "subprocess.CompletedProcess[str]") -> None:
     assert joined.returncode == 0, joined.stderr
+    assert (demo.folder / "works.token").stat().st_mode & 0o077 == 0
     assert joined.stdout.endswith("PROVEN: every step holds\n")
-    (scan,) = re.findall(r"scan `(\(01\).*?)`", section("Join the demo's node"))
+    (scan,) = re.findall(r"scan `(\(01\).*?)`", section(JOIN))
     answer = httpx.get(f"{demo.address}/api/v1/verify", params={"scan": scan}).json()
     assert (answer["verdict"], answer["product"]["serial"]) == ("verified", "FIRST")
+
+
+def test_anyone_witnesses_the_log_as_told(demo: Demo, joined: Any) -> None:
+    port = free_port()
+    typed = block(WATCH, "manage.py witness").replace("127.0.0.1:8101", f"127.0.0.1:{port}")
+    with demo.serving(EXPORT + typed) as witness:
+        assert witness.stdout
+        line = witness.stdout.readline()
+        assert re.fullmatch(rf"witness witness\.example/w1 witness\.example/w1\+\S+ http://127\.0\.0\.1:{port}\n", line)
+        wait_for("the witness", lambda: answers(port))
+        head = httpx.get(f"{demo.address}/log/checkpoint").text
+        answer = httpx.post(f"http://127.0.0.1:{port}/add-checkpoint", content=f"old 0\n\n{head}".encode())
+    assert answer.text.startswith("— witness.example/w1 ")
+    policy = (demo.folder / "log.policy").read_text() + line + "quorum witness.example/w1\n"
+    assert Policy.parse(policy.replace("quorum none\n", "")).check(head + answer.text).witnesses  # it is such a line
+
+
+def test_anyone_monitors_the_log_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(EXPORT + blocks(section(WATCH))[0].splitlines()[0] + "\n" + block(WATCH, "monitor"))
+    assert said.returncode == 0, said.stderr
+    assert "all is well: " in said.stdout
+    assert (demo.folder / "copy-of-the-log" / "checkpoint").exists()
+
+
+def test_a_newcomer_watches_its_name_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(block(WATCH, "unitproof watch"))
+    assert said.returncode == 0, said.stdout + said.stderr
+    told = re.findall(r"^made_by_others: (\S+) ", said.stdout, re.MULTILINE)
+    assert told == ["partner", "key", "prefix"]  # by operator and office
+    assert said.stdout.endswith("0 to look at, of 4 under your name\n")
+
+
+def test_a_receipt_is_checked_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(block("Receipts and time stamps", "unitproof receipt"))
+    assert said.returncode == 0, said.stderr
+    assert re.match(r"entry \d+ of the \d+ in ", said.stdout)
+
+
+def test_a_newcomer_leaves_and_erases_as_told(demo: Demo, joined: Any) -> None:
+    left = demo.bash(EXPORT + block(LEAVE, "export-participant"))
+    assert left.returncode == 0, left.stderr
+    assert left.stdout.endswith("WHOLE: every step holds\n")
+    (submission,) = re.findall(r"^accepted (\S+);", joined.stdout, re.MULTILINE)
+    gone = demo.bash(EXPORT + block(LEAVE, "manage.py erase").replace("SUBMISSION", submission))
+    assert gone.returncode == 0, gone.stderr
+    assert gone.stdout.startswith("erased, by the statement ")
+
+
+def test_git_ignores_what_a_newcomer_makes(demo: Demo, joined: Any) -> None:
+    """And what the other sections make, whether or not they were typed by now."""
+    made = {path.name + "/" * path.is_dir() for path in demo.folder.iterdir()} - {"manage.py"}
+    made |= {"log.policy", "w1/", "copy-of-the-log/", "works.zip", "two.evidence", "first.unitproof"}
+    asked = subprocess.run(
+        ["git", "check-ignore", "--no-index", "--stdin"],
+        cwd=ROOT, input="\n".join(sorted(made)), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if asked.returncode == 128:
+        pytest.skip("not a git checkout")
+    assert set(asked.stdout.split()) == made
 
 
 def test_a_story_is_not_told_to_whoever_has_the_port_already(demo: Demo) -> None:
@@ -158,6 +250,19 @@ def test_a_folder_with_something_else_in_it_is_not_thrown_away(tmp_path: Path) -
         said, _ = process.communicate()
     assert (process.returncode, kept.read_text()) == (1, "ten years of work")
     assert "not thrown away" in said
+
+
+def test_every_command_is_in_the_table() -> None:
+    told = set(re.findall(r"`([a-z_-]+)`", section("Commands")))
+    typed = {path.stem for path in ROOT.glob("*/management/commands/[!_]*.py")}
+    typed |= set(re.findall(r"^    (\w+) ", _usage(), re.MULTILINE))
+    assert typed <= told
+
+
+def _usage() -> str:
+    with pytest.raises(SystemExit), redirect_stdout(StringIO()) as said:
+        main(["--help"])
+    return said.getvalue()
 
 
 def places() -> Iterator[str]:
