@@ -1,7 +1,7 @@
 """The log: takes 32 bytes, gives proofs. The only writer of the ledger's tables, but for what witnesses say.
 
     append       durable, waiting; in the caller's transaction
-    advance      one round: sign what the last round committed, then take a batch of what waits into the tree
+    advance      one round: sign what the last round committed, and take a batch of what waits into the tree meanwhile
     integrate    rounds until nothing waits
     publish      what was signed, with enough cosignatures (`cosigning.py` carries it to witnesses)
     freeze       take nothing more: this is not the log that others have seen
@@ -13,7 +13,7 @@ signed and its numbering then lost, the next attempt could come to another tree,
 
 import logging
 from collections.abc import Callable, Collection
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import datetime
 from itertools import count, takewhile
 from typing import TypeVar
@@ -38,7 +38,6 @@ from .tlog.tiles import ENTRIES, FULL, HEIGHT, Tile, TileReader
 logger = logging.getLogger(__name__)
 BATCH = 1024  # entries under one checkpoint; more wait for the next
 SIGNER_REFUSES = "the signer refuses"  # begins the reason of a log that is frozen for that
-_signers = ThreadPoolExecutor(1, thread_name_prefix="signer")  # signs while the database numbers the next batch
 T = TypeVar("T")
 
 
@@ -95,25 +94,30 @@ def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> b
         if head.frozen is not None:
             return False
         committed = head.value
-        signing = _begin_signing(head, signer)  # 2. what the last round committed
-        grew = _grow(head, limit)  # 3 to 5, meanwhile
-        if signing:
-            _keep_signed(head, committed, signing.result(), now)  # 6
-        if signing or grew:
+        with ThreadPoolExecutor(1, thread_name_prefix="signer") as signers:  # the round's own: no fork hands one down
+            signing = _begin_signing(signers, signer, committed, head.signed)  # 2. what the last round committed
+            try:
+                grew = _grow(head, limit)  # 3 to 5, meanwhile
+            finally:  # what the signer refuses says more than whatever else went wrong
+                signed = signing and signing.result()
+        if signed:
+            _keep_signed(head, committed, signed, now)  # 6
+        if signed or grew:
             bulk.save_head(head)
         failpoint("integrate.after_head")
     failpoint("integrate.after_commit")
-    return bool(signing or grew)
+    return bool(signed or grew)
 
 
-def _begin_signing(head: Log, signer: SignsCheckpoints) -> "Future[SignedHead] | None":
-    """Ask for the signature of the tree that is committed, unless it has one. Nothing is built on what a backup
-    forgot."""
+def _begin_signing(
+    signers: Executor, signer: SignsCheckpoints, committed: tlog.Checkpoint, signed: int
+) -> Future[SignedHead] | None:
+    """Ask for the signature of what is committed, unless it has one. Nothing is built on what a backup forgot."""
     last = signer.last()
-    demand_not_behind(last, head.size)
-    if head.signed == head.size:
+    demand_not_behind(last, committed.size)
+    if signed == committed.size:
         return None
-    return _signers.submit(signer.sign, head.value, _growth(last, head.size))
+    return signers.submit(signer.sign, committed, _growth(last, committed.size))
 
 
 def _growth(last: tlog.Checkpoint, size: int) -> Growth:
@@ -128,7 +132,7 @@ def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: date
         previous=head.signed,
         root=tree.root,
         note=signed.note,
-        signed_root=signed.root,
+        signed_root=signed.signed_root,
         created_at=now,
         published_at=published_at,
     )
@@ -141,12 +145,12 @@ def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: date
 
 def _grow(head: Log, limit: int) -> bool:
     """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
-    count = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
-    if not count:
+    taken = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
+    if not taken:
         return False
     failpoint("integrate.after_numbering")
     old = head.value
-    grown = _lengthen(head, bulk.read_entries(head.size, head.size + count))  # 4. the tree from memory
+    grown = _lengthen(head, bulk.read_entries(head.size, head.size + taken))  # 4. the tree from memory
     failpoint("integrate.after_tiles")
     _recompute(old, head.value, grown)  # 5. the tree from what was stored, another way
     return True
@@ -185,7 +189,6 @@ def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, byt
 
     One bit flipped between hashing and storing has ended public logs; here it ends an attempt.
     """
-
     stored = _read({*grown, *_edge(old.size)})
     for tile, hashes in grown.items():
         if hashes != stored[tile]:

@@ -1,7 +1,7 @@
 """Signs the log's checkpoints, each consistent with the one before.
 
-The signer trusts the database no more than a witness would: it asks for the proof that the log only grew, and has it
-on disk what it signed before it hands that out. It knows neither the database nor where its key comes from.
+The signer trusts the database no more than a witness would: it demands the proof that the log only grew, and has on
+disk what it signed before it hands that out. It knows neither the database nor where its key comes from.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class SignedHead(NamedTuple):
     """One tree head, signed in both forms that proofs rest on."""
 
     note: str  # c2sp.org/signed-note
-    root: bytes  # its root alone, a `SignedRoot`: receipts are put together with it, without the key (RFC 9942)
+    signed_root: bytes  # its root alone, a `SignedRoot`: receipts are made with it, without the key (RFC 9942)
 
 
 class SignsCheckpoints(Protocol):

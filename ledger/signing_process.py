@@ -1,6 +1,8 @@
 """The signer as a process of its own, with the log's key and memory where the rest of the node cannot read them.
 
-    node ──{"checkpoint", "old_size", "proof"}, a line of JSON──> socket ──> signer ──{"note"} or {"refused"}──> node
+    node ──{"ask", "checkpoint", "old_size", "proof"}──> signer ──{"note", "signed_root"} or {"refused"}──> node
+
+Each way it is a line of JSON, over a Unix socket.
 
 The node connects to a Unix socket, by the setting SIGNER_SOCKET; `manage.py signer` listens there. It trusts the node
 no more than a witness would: every signature rests on its own memory and a proof that it checks itself.
@@ -47,7 +49,7 @@ class RemoteSigner:
 
     def sign(self, checkpoint: Checkpoint, growth: Growth) -> SignedHead:
         signed = self._asks_for("sign", checkpoint, growth)
-        return SignedHead(str(signed["note"]), b64decode(signed["root"]))
+        return SignedHead(str(signed["note"]), b64decode(signed["signed_root"]))
 
     def demand(self, checkpoint: Checkpoint, growth: Growth) -> None:
         self._asks_for("demand", checkpoint, growth)
@@ -115,7 +117,7 @@ def _answer(request: dict[str, Any], signer: LogSigner) -> dict[str, str]:
             return {"note": signer.sign_empty()}
         case "sign":
             signed = signer.sign(Checkpoint.parse(request["checkpoint"]), _growth(request))
-            return {"note": signed.note, "root": b64encode(signed.root).decode()}
+            return {"note": signed.note, "signed_root": b64encode(signed.signed_root).decode()}
         case "demand":
             signer.demand(Checkpoint.parse(request["checkpoint"]), _growth(request))
             return {}

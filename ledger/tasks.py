@@ -4,11 +4,15 @@ A message says "look for work" and nothing else. What there is to do is in the d
 costs a sweep, never an answer.
 
     transaction.on_commit(ring, robust=True)
-      with REDIS_URL       publishes the task `sweep`; Celery's beat publishes one every SWEEP_EVERY_SECONDS
+      with REDIS_URL       publishes the task `sweep`, unless one is on its way that has not begun: under load a message
+                           for each entry would keep workers busy with nothing else. Celery's beat publishes one every
+                           SWEEP_EVERY_SECONDS
       without              wakes the thread that `sequencer.start()` began in this process
 """
 
 import logging
+from contextlib import suppress
+from functools import cache
 from threading import Event, Thread
 from time import monotonic
 
@@ -17,6 +21,10 @@ from django.conf import settings
 from django.db import OperationalError, close_old_connections, connections
 from django.utils import timezone
 from django.utils.module_loading import autodiscover_modules
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from . import anchoring, cosigning, keys, log
 from .errors import SignerRefuses
@@ -24,12 +32,14 @@ from .signer import SignsCheckpoints
 
 logger = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds a sweep works before it rings for another to go on
+_RUNG = "unitproof:rung"  # in Redis, from a ring until the sweep that it is for begins, or would have been due
 PASSING = ("signer_away", "signer_moved")  # why a signer does not sign now and will later
 
 
 @shared_task(name="ledger.tasks.sweep")
 def sweep() -> None:
     """Integrate what is waiting, and have it cosigned and published. Idempotent; two at once take turns."""
+    _answer_the_door()
     signer = keys.log_signer()
     until = monotonic() + PATIENCE
     cosigning.compare_if_due(now=timezone.now())
@@ -58,9 +68,28 @@ def ring() -> None:
         sequencer.ring()
         return
     try:
-        sweep.apply_async(retry=False, expires=settings.SWEEP_EVERY_SECONDS)
+        if _broker(settings.REDIS_URL).set(_RUNG, "", nx=True, px=round(settings.SWEEP_EVERY_SECONDS * 1000)):
+            sweep.apply_async(retry=False, expires=settings.SWEEP_EVERY_SECONDS)
     except Exception as error:  # whatever a broker may do, the capture is committed and the client is owed its answer
         logger.warning("the doorbell did not ring: %s", error)
+
+
+def _answer_the_door() -> None:
+    """From here on a ring is for another sweep: this one may not see what rang."""
+    if settings.REDIS_URL:
+        with suppress(RedisError):  # then it is forgotten by itself
+            _broker(settings.REDIS_URL).delete(_RUNG)
+
+
+@cache
+def _broker(url: str) -> Redis:
+    waits = settings.CELERY_BROKER_TRANSPORT_OPTIONS
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=waits["socket_connect_timeout"],
+        socket_timeout=waits["socket_timeout"],
+        retry=Retry(NoBackoff(), 0),
+    )
 
 
 @shared_task(name="ledger.tasks.anchor")
@@ -149,7 +178,7 @@ class Chores:
 
     def run(self) -> None:
         """Look after everything that is scheduled, now and then, until stopped. The first look is not at once."""
-        autodiscover_modules("tasks")  # of every app, as a worker does when it starts
+        self._load()
         names = {each["task"]: each["schedule"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
         names.pop(sweep.name, None)
         every = min([self.EVERY, *names.values()])
@@ -159,6 +188,14 @@ class Chores:
                     self._try(name)
         finally:
             connections.close_all()
+
+    @staticmethod
+    def _load() -> None:
+        """The tasks of every app, as a worker does when it starts."""
+        try:
+            autodiscover_modules("tasks")
+        except Exception:  # those that are there are done all the same
+            logger.exception("not all tasks could be loaded")
 
     def _try(self, name: str) -> None:
         try:

@@ -301,11 +301,16 @@ class _Examination:
             if isinstance(opened.payload, BY_NODE):
                 self._said_by_node(opened)
                 self.erasures[index] = opened.payload
-            elif isinstance(opened.payload, PARTICIPATION) and self._is_node(opened.signed.kid):
-                self._said_by_node(opened)  # by its operator
+            elif isinstance(opened.payload, PARTICIPATION) and self._is_operators(opened, index):
+                self._said_by_node(opened)
             else:
                 self.rights.tell(Entered(index, salt, envelope))
             self._count(REGISTRATIONS)
+
+    def _is_operators(self, opened: Opened[Statement], index: int) -> bool:
+        """Whether the node says this for its operator, who says who takes part until a governor has spoken."""
+        governs = (opened.issuer, opened.signed.kid) in self.rights.rules.at(index).governor_keys
+        return self._is_node(opened.signed.kid) and not governs and not self.rights.rules.governed
 
     def _said_by_node(self, opened: Opened[Statement]) -> None:
         if opened.payload.log != self.origin:

@@ -28,6 +28,7 @@ from .models import Registration
 from .promises import accept
 from .rules import PROPOSED, NotGoverned
 from .statements import (
+    PARTICIPATION,
     Approval,
     Key,
     KeyRevocation,
@@ -165,9 +166,9 @@ def check_governed(opened: Opened[Statement], salt: bytes) -> Statement | None:
 def check_signer(opened: Opened[Statement]) -> None:
     """Steps 4 and 5."""
     accredits = governing.accrediting()
-    operator = (settings.OPERATOR_GLN, node_key().public.kid)
-    by_operator = isinstance(opened.payload, PROPOSED) and (opened.issuer, opened.signed.kid) == operator
-    authority = node_key().public if by_operator else accredits.get((opened.issuer, opened.signed.kid))
+    if isinstance(opened.payload, PARTICIPATION):
+        accredits = {(settings.OPERATOR_GLN, node_key().public.kid): node_key().public}
+    authority = accredits.get((opened.issuer, opened.signed.kid))
     try:
         opened.signed.check(authority or partners_key(opened))
     except BadSignature as error:

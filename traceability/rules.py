@@ -99,7 +99,7 @@ class Rules:
         if isinstance(statement, PROPOSED):
             named = entry(salt, opened.envelope)
             return self._propose(statement, named, (opened.issuer, opened.signed.kid), index)
-        raise NotGoverned("not a change of rules", found=statement.kind())
+        raise NotGoverned("not a governor's to say", found=statement.kind())
 
     def _check_governor(self, opened: Opened[Registration], index: int) -> None:
         public = self.at(index).governor_keys.get((opened.issuer, opened.signed.kid))

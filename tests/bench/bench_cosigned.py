@@ -120,16 +120,19 @@ def followed() -> Iterator[list[tuple[float, int]]]:
 
     def look() -> None:
         while not over.wait(0.01):
-            size = log.head().published
-            if not seen or size > seen[-1][1]:
-                seen.append((time.monotonic(), size))
+            note()
+        note()
         connections.close_all()
+
+    def note() -> None:
+        size = log.head().published
+        if not seen or size > seen[-1][1]:
+            seen.append((time.monotonic(), size))
 
     looking = Thread(target=look)
     looking.start()
     try:
         yield seen
-        time.sleep(0.1)
     finally:
         over.set()
         looking.join()

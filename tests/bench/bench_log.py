@@ -50,9 +50,9 @@ def measures(entries: int) -> Iterator[Measure]:
 
 
 def warm(entries: int) -> float:
-    """Proofs of the last 65,536 entries, one after the other in one process, that has their tiles."""
+    """Proofs of the last 32,768 entries, one after the other in one process, that has their tiles."""
     stored = bulk.read_tiles(list(tiles.tiles_of(entries)))
-    late = [random.randrange(max(0, entries - CHUNK), entries) for _ in range(5000)]
+    late = [random.randrange(max(0, entries - CHUNK // 2), entries) for _ in range(5000)]
 
     def prove_all() -> None:
         for index in late:

@@ -71,6 +71,29 @@ def test_i4_killed_anywhere_the_log_goes_on_to_the_same_bytes(grown: Ledger, fai
     assert head.value == remembered  # what may have been handed out is what is published
 
 
+FORKS = """
+import os, django; django.setup()
+from django.db import connections
+from django.utils import timezone
+from ledger import keys, log
+round = lambda: log.advance(now=timezone.now(), signer=keys.log_signer(), limit=200)
+assert round() and round()  # the second signs
+connections.close_all()
+child = os.fork()
+if not child:
+    while round(): pass
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+"""
+
+
+def test_a_process_that_has_signed_may_fork(grown: Ledger) -> None:
+    """Nothing that signs is handed down: a thread would be dead in the child, and waited for with the log held."""
+    environment = os.environ | {"DATABASE_URL": database_url(), "KEYS_DIR": str(settings.KEYS_DIR)}
+    subprocess.run([sys.executable, "-c", FORKS], env=environment, check=True, timeout=60)
+    assert models.Log.objects.get().signed == 800
+
+
 def test_i4_killed_again_and_again_with_more_coming_in(grown: Ledger) -> None:
     for failpoint in FAILPOINTS:
         assert integrate_elsewhere(failpoint) == -signal.SIGKILL

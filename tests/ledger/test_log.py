@@ -1,7 +1,9 @@
 """append, integrate, prove: the log as its users meet it."""
 
 import random
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,8 +13,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from ledger import bulk, log, models
-from ledger.errors import NoSuchTile, NotIntegrated, TreeDiffers, UnknownEntry
-from ledger.tlog import merkle
+from ledger.errors import NoSuchTile, NotIntegrated, SignerRefuses, TreeDiffers, UnknownEntry
+from ledger.signer import Growth, LogSigner, SignedHead
+from ledger.tlog import merkle, tiles
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.errors import BadProof, LogError, OutOfRange
 from ledger.tlog.proof import Proof
@@ -176,6 +179,61 @@ def test_a_bit_that_flips_on_its_way_to_the_database_is_not_signed(
     monkeypatch.undo()
     ledger.integrates()
     ledger.check()
+
+
+def test_a_leaf_hash_that_is_not_its_entrys_is_not_signed(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bit that flips in memory, in a full tile, after the hash above it was made; played by this test."""
+    ledger.grows(10)
+    ledger.takes(500)
+    grow = tiles.grow
+
+    def flip(*given: Any) -> dict[Tile, bytes]:
+        grown = grow(*given)
+        return grown | {Tile(0, 0): grown[Tile(0, 0)][:-1] + bytes([grown[Tile(0, 0)][-1] ^ 1])}
+
+    monkeypatch.setattr(tiles, "grow", flip)
+    with pytest.raises(TreeDiffers, match="not those of the entries"):
+        ledger.integrates()
+    monkeypatch.undo()
+    ledger.integrates()
+    ledger.check()
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A signer, and what it was asked for."""
+
+    signer: LogSigner
+    asked: list[int]
+
+    def last(self) -> Checkpoint:
+        return self.signer.last()
+
+    def sign(self, checkpoint: Checkpoint, growth: Growth) -> SignedHead:
+        self.asked.append(checkpoint.size)
+        return self.signer.sign(checkpoint, growth)
+
+
+def test_only_what_is_committed_is_signed(ledger: Ledger) -> None:
+    """Not what the round itself takes in: that is signed once it cannot be lost any more."""
+    ledger.takes(600)
+    watched, committed = Watched(ledger.signer, []), []
+    while log.advance(now=NOW, signer=watched, limit=256):  # type: ignore[arg-type]
+        committed.append(models.Log.objects.get().size)
+    assert committed == [256, 512, 600, 600]
+    assert watched.asked == [256, 512, 600]
+
+
+def test_a_signers_refusal_is_told_whatever_else_is_wrong(ledger: Ledger) -> None:
+    """It freezes the log, which would go on promising what it can never take in."""
+    ledger.grows(10)
+    ledger.takes(300)
+    log.advance(now=NOW, signer=ledger.signer)
+    damage(Tile(0, 1, 54), 0)
+    ledger.takes(5)
+    with pytest.raises(SignerRefuses) as refused:
+        ledger.integrates()
+    assert refused.value.code == "not_consistent"
 
 
 def test_another_log_in_the_database_is_not_continued(ledger: Ledger) -> None:

@@ -47,7 +47,7 @@ def test_signs_a_log_that_grows_and_remembers_it(signer: LogSigner) -> None:
     for size in (1, 2, 7, 8, 8, 20):
         signed = sign(signer, head(size))
         assert Checkpoint.open(signed.note, [KEY.verifier]) == head(size) == signer.last()
-        SignedRoot.parse(signed.root).check(head(size).root, KEY.key.public)
+        SignedRoot.parse(signed.signed_root).check(head(size).root, KEY.key.public)
 
 
 def test_the_same_head_again_is_the_same_note(signer: LogSigner) -> None:

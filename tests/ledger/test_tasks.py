@@ -292,7 +292,7 @@ import traceability.wsgi
 from celery import current_app
 from django.conf import settings
 wanted = {each["task"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
-until = time.monotonic() + 15
+until = time.monotonic() + 60
 while not wanted <= set(current_app.tasks) and time.monotonic() < until:
     time.sleep(0.02)
 print(sorted(wanted - set(current_app.tasks)))

@@ -4,12 +4,15 @@ import json
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
+from uuid import uuid4
 from zipfile import ZipFile, ZipInfo
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from ledger import log
+from ledger.keys import node_key
 from partners.models import Role
 from tests.traceability.story import a_pallet, off_node, retracted
 from tests.traceability.test_proving import integrate, trusted
@@ -18,8 +21,10 @@ from tests.world import CASE_GTIN, Party, World, gln, pallet, unit
 from traceability import archive, statements
 from traceability.archive import Report, Step, examine_archive
 from traceability.cli import main
+from traceability.errors import Refusal
 from traceability.export import export
 from traceability.policy import Policy
+from traceability.registration import register
 from traceability.statements import b64
 from traceability.trust import own_policy
 
@@ -128,6 +133,33 @@ def test_whoever_was_let_in_by_governors_under_rules_of_theirs(world: World, tmp
     refused = examine_archive(path, Policy(believes.text, believes.authorities, believes.nodes)).failure
     assert refused is not None
     assert (refused.step, refused.code) == (Step.RIGHTS, "governor_needed")
+
+
+def test_who_takes_part_is_no_authoritys_to_say(world: World) -> None:
+    said = statements.Partner(about=gln(800), name="Works", role="manufacturer", **world._from(world.authority))
+    with pytest.raises(Refusal):
+        world.registers(said, world.authority.key)
+
+
+def test_once_governors_have_spoken_the_node_says_no_more_who_takes_part(world: World, tmp_path: Path) -> None:
+    """Where it says it all the same, in an archive of its own, that is refused."""
+    call_command("partner", gln=gln(800), name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
+    works = Party(world, gln(800), "Works", Role.MANUFACTURER)
+    starts(works, world.authority)
+    board = Board(world)
+    path = exported(world, works.gln, tmp_path)
+    board.approves(1, board.proposes(quorum=1))
+    believes = own_policy()
+    assert examine_archive(path, believes).failure is None  # it was said before
+    later = statements.PartnerExit(
+        log=settings.LOG_ORIGIN,
+        submitter=settings.OPERATOR_GLN,
+        time=world.passes().replace(microsecond=0),
+        statement=str(uuid4()),
+        about=works.gln,
+    )
+    with pytest.raises(Refusal):
+        register(statements.sign(later, node_key()), now=world.now)
 
 
 def test_what_waits_for_the_log_is_in_the_next_archive(world: World, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class Rights:
                 self._grant(granted, by_authority)
 
     def _govern(self, opened: Opened[Registration], entered: Entered) -> None:
-        """A change of the rules, by the governors that the policy names or those that they have named since."""
+        """The rules, or who takes part, by the governors that the policy names or those that they have named since."""
         try:
             self.rules.tell(opened, entered.salt, entered.index)
         except NotGoverned as error:

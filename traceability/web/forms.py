@@ -93,12 +93,16 @@ class ScanForm(forms.Form):
             attrs["aria-describedby"] = f"{self['scan'].auto_id}_error {attrs['aria-describedby']}"
         return data
 
-    def asks_for_the_rest(self) -> bool:
-        """Mark the fields that were left empty; whether any was typed in."""
-        missing = [name for name in self.ELEMENTS if not self.cleaned_data[name]]
-        for name in missing:
-            self.add_error(name, "This is printed on the pack, too, and needed.")
-        return len(missing) < len(self.ELEMENTS)
+    @property
+    def is_typed(self) -> bool:
+        """Whether it was hands that handed it in."""
+        return isinstance(self.cleaned_data["pack"], ElementString)
+
+    def ask_for_the_rest(self) -> None:
+        """Mark the fields that were left empty."""
+        for name in self.ELEMENTS:
+            if not self.cleaned_data[name]:
+                self.add_error(name, "This is printed on the pack, too, and needed.")
 
     def _typed(self, data: dict[str, Any]) -> ElementString | None:
         elements: list[tuple[str, str]] = []

@@ -38,8 +38,10 @@ def answered(request: HttpRequest, pack: str | ElementString, typed: ScanForm | 
     """What the node says of a pack, to whoever looks; what was typed of it stays, if more is needed."""
     time, reader = now(), reader_of(request)
     answer = verify(pack, reader, Purpose.VERIFICATION, now=time)
-    goes_on = typed is not None and answer.reason == "four_elements_needed" and typed.asks_for_the_rest()
-    form = typed if goes_on else ScanForm()
+    form = ScanForm()
+    if typed and typed.is_typed and answer.reason == "four_elements_needed":
+        typed.ask_for_the_rest()
+        form = typed
     opens = open_to(reader, answer.hops)
     return page(request, "answer", here="scan", form=form, opens=opens, **shown(answer, pack, asked=time))
 

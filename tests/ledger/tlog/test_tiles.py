@@ -176,10 +176,21 @@ def test_a_tile_is_fetched_once() -> None:
     assert len(fetched) == len(set(fetched)) == 4
 
 
-def test_a_tile_edited_behind_the_readers_back_changes_the_answer() -> None:
-    before = inclusion_from(TileReader(TREE.__getitem__, 70_000), 1, 70_000)
-    edited = {**TREE, Tile(0, 0): bytes(32) + TREE[Tile(0, 0)][32:]}
-    assert inclusion_from(TileReader(edited.__getitem__, 70_000), 1, 70_000) != before
+@pytest.mark.parametrize("at", [0, 7, 255])
+def test_a_tile_edited_behind_the_readers_back_changes_the_answer(at: int) -> None:
+    """Nothing is answered from memory for other content, whichever hash of it is another."""
+    before = inclusion_from(TileReader(TREE.__getitem__, 70_000), 100, 70_000)
+    tile = TREE[Tile(0, 0)]
+    edited = {**TREE, Tile(0, 0): tile[: 32 * at] + bytes(32) + tile[32 * at + 32 :]}
+    assert inclusion_from(TileReader(edited.__getitem__, 70_000), 100, 70_000) != before
+    assert inclusion_from(TileReader(TREE.__getitem__, 70_000), 100, 70_000) == before
+
+
+@given(st.lists(st.integers(1, 255), max_size=6))
+def test_a_tile_is_read_alike_in_whichever_width_it_was_read_before(widths: list[int]) -> None:
+    for width in widths:
+        tiles = {Tile(0, 0, width): TREE[Tile(0, 0)][: 32 * width]}
+        assert root_from(TileReader(tiles.__getitem__, width), width) == root_of(LEAVES[:width])
 
 
 @pytest.mark.parametrize("data", [b"", bytes(31), bytes(33), bytes(32 * 257)])
