@@ -8,8 +8,12 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.db import connection
+from hypothesis import settings as hypothesis_settings
 
 from ledger import keys
+
+hypothesis_settings.register_profile("unhurried", deadline=None)  # on a busy machine an example may take its time
+hypothesis_settings.load_profile("unhurried")
 
 #: By marker, why its tests cannot run here; "" if they can.
 MISSING = {
