@@ -221,12 +221,13 @@ def verify(args: argparse.Namespace) -> int:
         policy = Policy.parse(_text(data))
     if is_archive(args.file):
         return _verify_archive(args.file, policy, as_json=args.json)
-    report = examine(args.file.read_bytes(), policy)
+    bundle = args.file.read_bytes()
+    report = examine(bundle, policy)
     if args.json:
         print(json.dumps(report.as_json(), indent=1))
     else:
         print("\n".join(reporting.lines(report)))
-    if report.failure and report.failure.step is Step.READ and (other := reporting.another(args.file)):
+    if report.failure and report.failure.step is Step.READ and (other := reporting.another(bundle)):
         print(reporting.plain(f"unitproof: {args.file} is {other}"), file=sys.stderr)
     return 1 if report.failure else 0
 

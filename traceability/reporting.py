@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from ledger.tlog.cose import decode
@@ -133,11 +132,8 @@ def refusal(problem: Exception) -> str:
     return "\n".join(map(plain, [f"{code}: {detail}", *(f"  {name}: {value}" for name, value in told if value)]))
 
 
-def another(path: Path) -> str | None:
-    """What a file is that is no bundle, in words that say who reads it; None where nothing here does."""
-    if archive.is_archive(path):
-        return "an archive: `unitproof verify` checks it"
-    data = path.read_bytes()
+def another(data: bytes) -> str | None:
+    """What a file is that is neither bundle nor archive, and who reads it; None where nothing here does."""
     if data.startswith(receipts.PROOF) or receipts.contents(data) is not None:
         return "a receipt: `unitproof receipt` checks it"
     if data[:1] == COSE_SIGN1:
