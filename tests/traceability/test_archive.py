@@ -142,7 +142,7 @@ def test_who_takes_part_is_no_authoritys_to_say(world: World) -> None:
 
 
 def test_once_governors_have_spoken_the_node_says_no_more_who_takes_part(world: World, tmp_path: Path) -> None:
-    """Where it says it all the same, in an archive of its own, that is refused."""
+    """What it said before stands, also in an archive that is checked by the governors' rules."""
     call_command("partner", gln=gln(800), name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
     works = Party(world, gln(800), "Works", Role.MANUFACTURER)
     starts(works, world.authority)
