@@ -51,17 +51,18 @@ def insert_entry(entry: bytes, accepted_at: datetime) -> int | None:
     return row and int(row[0])
 
 
-def number_entries(first_index: int, limit: int) -> int:
-    """Give waiting entries their indexes, in the order of their numbers; how many there were."""
+def number_entries(first_index: int, limit: int) -> list[bytes]:
+    """Give waiting entries their indexes, in the order of their numbers; those entries, in that order."""
     with connection.cursor() as cursor:
         cursor.execute(
             'UPDATE ledger_entry SET "index" = %s + batch.place FROM ('
             " SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM ("
             '  SELECT number FROM ledger_entry WHERE "index" IS NULL ORDER BY number LIMIT %s) AS waiting'
-            ") AS batch WHERE ledger_entry.number = batch.number",
+            ") AS batch WHERE ledger_entry.number = batch.number"
+            ' RETURNING ledger_entry."index", ledger_entry.entry',
             [first_index, limit],
         )
-        return int(cursor.rowcount)
+        return [bytes(entry) for _, entry in sorted(cursor.fetchall())]
 
 
 def save_head(head: Log) -> None:

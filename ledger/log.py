@@ -12,9 +12,11 @@ signed and its numbering then lost, the next attempt could come to another tree,
 """
 
 import logging
+import os
 from collections.abc import Callable, Collection
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
+from functools import cache, partial
 from itertools import count, takewhile
 from typing import TypeVar
 
@@ -93,13 +95,16 @@ def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> b
         failpoint("integrate.after_lock")
         if head.frozen is not None:
             return False
-        committed = head.value
-        with ThreadPoolExecutor(1, thread_name_prefix="signer") as signers:  # the round's own: no fork hands one down
-            signing = _begin_signing(signers, signer, committed, head.signed)  # 2. what the last round committed
-            try:
-                grew = _grow(head, limit)  # 3 to 5, meanwhile
-            finally:  # what the signer refuses says more than whatever else went wrong
-                signed = signing and signing.result()
+        committed, last = head.value, signer.last()
+        demand_not_behind(last, committed.size)  # nothing is built on what a backup forgot
+        edge, growth = _read_edge(last.size, committed.size)
+        signing = None
+        if head.signed != committed.size:
+            signing = _signers().submit(signer.sign, committed, growth)  # 2. what the last round committed
+        try:
+            grew = _grow(head, edge, limit)  # 3 to 5, meanwhile
+        finally:  # what the signer refuses says more than whatever else went wrong
+            signed = signing and signing.result()
         if signed:
             _keep_signed(head, committed, signed, now)  # 6
         if signed or grew:
@@ -109,20 +114,24 @@ def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> b
     return bool(signed or grew)
 
 
-def _begin_signing(
-    signers: Executor, signer: SignsCheckpoints, committed: tlog.Checkpoint, signed: int
-) -> Future[SignedHead] | None:
-    """Ask for the signature of what is committed, unless it has one. Nothing is built on what a backup forgot."""
-    last = signer.last()
-    demand_not_behind(last, committed.size)
-    if signed == committed.size:
-        return None
-    return signers.submit(signer.sign, committed, _growth(last, committed.size))
+@cache
+def _signers() -> Executor:
+    """The thread that signs, of this process: one that was forked off has a thread of its own."""
+    return ThreadPoolExecutor(1, thread_name_prefix="signer")
 
 
-def _growth(last: tlog.Checkpoint, size: int) -> Growth:
-    """From what was signed last, by stored tiles."""
-    return Growth(last.size, consistency(last.size, size) if 0 < last.size <= size else ())
+os.register_at_fork(after_in_child=_signers.cache_clear)
+
+
+def _read_edge(signed: int, size: int) -> tuple[dict[Tile, bytes], Growth]:
+    """What a tree's growth depends on: the tiles at its right end, and how it grew since it was signed last."""
+    grew = partial(_growth, old_size=signed, size=size)
+    stored = _read(tiles.wanted(size, grew) | _edge(size))
+    return stored, grew(TileReader(stored.__getitem__, size))
+
+
+def _growth(reader: HashReader, *, old_size: int, size: int) -> Growth:
+    return Growth(old_size, merkle.consistency_from(reader, old_size, size) if 0 < old_size <= size else ())
 
 
 def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: datetime) -> None:
@@ -143,14 +152,14 @@ def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: date
         head.published, head.witnessed = tree.size, False
 
 
-def _grow(head: Log, limit: int) -> bool:
+def _grow(head: Log, edge: dict[Tile, bytes], limit: int) -> bool:
     """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
-    taken = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
-    if not taken:
+    entries = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
+    if not entries:
         return False
     failpoint("integrate.after_numbering")
     old = head.value
-    grown = _lengthen(head, bulk.read_entries(head.size, head.size + taken))  # 4. the tree from memory
+    grown = _lengthen(head, edge, entries)  # 4. the tree from memory
     failpoint("integrate.after_tiles")
     _recompute(old, head.value, grown)  # 5. the tree from what was stored, another way
     return True
@@ -168,20 +177,19 @@ def _lock_head() -> Log:
     return head
 
 
-def _lengthen(head: Log, entries: list[bytes]) -> dict[Tile, bytes]:
+def _lengthen(head: Log, edge: dict[Tile, bytes], entries: list[bytes]) -> dict[Tile, bytes]:
     """Take entries into the tree; the tiles that they make or lengthen."""
-    edge = _read(_edge(head.size))
-    grown = tiles.grow(head.size, edge.__getitem__, list(map(merkle.leaf_hash, entries)))
+    grown = tiles.grow(head.size, edge.__getitem__, merkle.leaf_hashes_of(entries))
     bulk.write_tiles(grown)
     head.size += len(entries)
     head.root = merkle.root_from(TileReader((edge | grown).__getitem__, head.size), head.size)
     return grown
 
 
-def _edge(size: int) -> list[Tile]:
+def _edge(size: int) -> set[Tile]:
     """The partial tiles at the right end of a tree: all that its root, and its growth, depend on."""
     counts = takewhile(bool, (size >> HEIGHT * level for level in count()))
-    return [Tile(level, n // FULL, n % FULL) for level, n in enumerate(counts) if n % FULL]
+    return {Tile(level, n // FULL, n % FULL) for level, n in enumerate(counts) if n % FULL}
 
 
 def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, bytes]) -> None:
@@ -189,13 +197,13 @@ def _recompute(old: tlog.Checkpoint, new: tlog.Checkpoint, grown: dict[Tile, byt
 
     One bit flipped between hashing and storing has ended public logs; here it ends an attempt.
     """
-    stored = _read({*grown, *_edge(old.size)})
+    stored = _read(grown.keys() | _edge(old.size))
     for tile, hashes in grown.items():
         if hashes != stored[tile]:
             raise TreeDiffers("stored and computed hashes differ", where=str(tile))
     tree = merkle.Growing.from_reader(TileReader(stored.__getitem__, old.size), old.size)
     _demand_root(tree, old.root)
-    leaves = list(map(merkle.leaf_hash, bulk.read_entries(old.size, new.size)))
+    leaves = merkle.leaf_hashes_of(bulk.read_entries(old.size, new.size))
     tree.extend(leaves)
     _demand_root(tree, new.root)
     lowest = b"".join(hashes for tile, hashes in grown.items() if tile.level == 0)
@@ -254,7 +262,8 @@ def thaw(signer: SignsCheckpoints) -> None:
     """Let a log that its signer refused go on, once that would sign it. Raises `SignerRefuses` while it would not."""
     now = head()
     if (now.frozen or "").startswith(SIGNER_REFUSES):
-        signer.demand(now.value, _growth(signer.last(), now.size))
+        grew = partial(_growth, old_size=signer.last().size, size=now.size)
+        signer.demand(now.value, _from_tiles(now.size, grew))
         freeze(None)
 
 

@@ -147,7 +147,7 @@ class Monitor:
         """The next entries: hashed, grown upon our own tiles, and kept once the tree they make is the one signed."""
         size = min(head.size, (last.size // FULL) * FULL + BATCH)
         entries = self._entries(last.size, size)
-        grown = tiles.grow(last.size, self.copy.read, [merkle.leaf_hash(entry) for entry in entries])
+        grown = tiles.grow(last.size, self.copy.read, merkle.leaf_hashes_of(entries))
         root = merkle.root_from(TileReader(lambda tile: grown.get(tile) or self.copy.read(tile), size), size)
         if size == head.size and root != head.root:  # 3
             raise _Differs("another root", code="not_consistent", expected=head.root.hex(), found=root.hex())

@@ -20,7 +20,7 @@ A proof does not prove the size: size and root must come from one mouth, and be 
 """
 
 from bisect import bisect_left
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Protocol
 
@@ -39,6 +39,11 @@ class HashReader(Protocol):
 def leaf_hash(data: bytes) -> bytes:
     """Section 2.1.1. The prefix keeps a leaf from passing for a node."""
     return sha256(b"\x00" + data).digest()
+
+
+def leaf_hashes_of(data: Iterable[bytes]) -> list[bytes]:
+    """Those of many, without a call for each."""
+    return [sha256(b"\x00" + each).digest() for each in data]
 
 
 def node_hash(left: bytes, right: bytes) -> bytes:
