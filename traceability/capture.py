@@ -16,7 +16,7 @@ from typing import TypeVar
 from zlib import compress
 
 from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Q
 
 from ledger import tasks
@@ -24,7 +24,7 @@ from ledger.failpoint import failpoint
 from ledger.models import Entry
 from ledger.tlog import cose
 from ledger.tlog.errors import LogError
-from partners import access
+from partners import access, prepared
 from partners.errors import PartnerError
 from partners.gs1.identifiers import is_sgtin
 from partners.models import Partner
@@ -284,9 +284,16 @@ def _check_time(said: statements.Submission, now: datetime) -> None:
         )
 
 
+_SUBMISSION = Submission._meta.get_field("submission")
+_KNOWN = "SELECT id FROM traceability_submission WHERE submitter = %s AND submission = %s"
+
+
 def _known(said: statements.Submission) -> Submission | None:
-    known = Submission.objects.filter(submitter=said.submitter, submission=said.submission).first()
-    if known is not None and bytes(known.payload_sha256) != sha256(bytes(said)).digest():
+    rows = prepared.fetch(_KNOWN, [said.submitter, _SUBMISSION.get_db_prep_value(said.submission, connection)])
+    if not rows:  # as nearly always, twice for each submission
+        return None
+    known = Submission.objects.get(pk=rows[0][0])
+    if bytes(known.payload_sha256) != sha256(bytes(said)).digest():
         raise Refusal("this submission's id was used for another payload", code="submission_reused", where="submission")
     return known
 
