@@ -1,7 +1,8 @@
 """Everything of a party in one file: made by the node, checked without it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from uuid import uuid4
@@ -109,7 +110,7 @@ def starts(works: Party, authority: Party) -> None:
 
 def test_whoever_was_let_in_by_the_operators_word_in_the_log(world: World, tmp_path: Path) -> None:
     """As every participant is: the node's key says so, which is no authority's."""
-    call_command("partner", gln=gln(800), name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
+    admits(gln(800))
     works = Party(world, gln(800), "Works", Role.MANUFACTURER)
     starts(works, world.authority)
     report = examined(exported(world, works.gln, tmp_path), trusted(world))
@@ -143,7 +144,7 @@ def test_who_takes_part_is_no_authoritys_to_say(world: World) -> None:
 
 def test_once_governors_have_spoken_the_node_says_no_more_who_takes_part(world: World, tmp_path: Path) -> None:
     """What it said before stands, also in an archive that is checked by the governors' rules."""
-    call_command("partner", gln=gln(800), name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
+    admits(gln(800))
     works = Party(world, gln(800), "Works", Role.MANUFACTURER)
     starts(works, world.authority)
     board = Board(world)
@@ -151,15 +152,61 @@ def test_once_governors_have_spoken_the_node_says_no_more_who_takes_part(world: 
     board.approves(1, board.proposes(quorum=1))
     believes = own_policy()
     assert examine_archive(path, believes).failure is None  # it was said before
-    later = statements.PartnerExit(
+    with pytest.raises(Refusal):
+        leaves(world, works.gln)
+
+
+@pytest.mark.parametrize("kind", [statements.Partner, statements.PartnerExit])
+def test_an_archive_in_which_the_node_says_so_after_governors_have_spoken_is_refused(
+    world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: type[statements.Registration]
+) -> None:
+    """As a dishonest operator can make it: the node forgets who governs, and its own keys sign the statement, the
+    checkpoint and the archive."""
+    works = gln(800)
+    if kind is statements.PartnerExit:
+        admits(works)
+    board = Board(world)
+    board.approves(1, board.proposes(quorum=1))
+    believes, policy = own_policy(), tmp_path / "policy.json"
+    policy.write_text(str(believes))
+    with ungoverned():
+        admits(works) if kind is statements.Partner else leaves(world, works)
+        path = exported(world, works, tmp_path)
+    with ZipFile(path) as file:
+        late = max(name for name in file.namelist() if name.startswith("registrations/")).rpartition("/")[0]
+        said = statements.open_statement(file.read(f"{late}/statement"))
+    assert (type(said.payload), said.signed.kid) == (kind, node_key().public.kid)
+    failure = examine_archive(path, believes).failure
+    assert failure is not None
+    assert (failure.step, failure.code) == (Step.RIGHTS, "governor_needed")
+    assert (failure.where or "").startswith(late)  # and nothing before it
+    assert main(["verify", str(path), "--policy", str(policy)]) == 1
+    assert "governor_needed" in capsys.readouterr().out
+
+
+@contextmanager
+def ungoverned() -> Iterator[None]:
+    """A node whose operator has put the governors aside."""
+    aside = settings.GOVERNORS.rename(settings.GOVERNORS.with_suffix(".aside"))
+    yield
+    aside.rename(settings.GOVERNORS)
+
+
+def admits(gln: str) -> None:
+    """The node says that a party takes part."""
+    call_command("partner", gln=gln, name="Works", role="manufacturer", stdout=StringIO(), stderr=StringIO())
+
+
+def leaves(world: World, gln: str) -> None:
+    """The node says that it takes part no longer."""
+    said = statements.PartnerExit(
         log=settings.LOG_ORIGIN,
         submitter=settings.OPERATOR_GLN,
         time=world.passes().replace(microsecond=0),
         statement=str(uuid4()),
-        about=works.gln,
+        about=gln,
     )
-    with pytest.raises(Refusal):
-        register(statements.sign(later, node_key()), now=world.now)
+    register(statements.sign(said, node_key()), now=world.now)
 
 
 def test_what_waits_for_the_log_is_in_the_next_archive(world: World, tmp_path: Path) -> None:
