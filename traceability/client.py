@@ -225,6 +225,13 @@ class Submitted:
             for each in self._told("exceptions")
         ]
 
+    @property
+    def resent(self) -> str:
+        """How much of it was recorded before; nothing, if all of it is new."""
+        told, events = self.answer.get("known"), len(Opening.parse(self.opening).told)
+        known = len(told) if isinstance(told, list) else 0
+        return f"{known} of {events} events were recorded before: nothing new happened to them" if known else ""
+
     def _told(self, name: str) -> list[dict[str, Any]]:
         told = self.answer.get(name)
         return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []

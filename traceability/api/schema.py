@@ -96,6 +96,7 @@ _ACCEPTED = {
             "detail": "told after a later event had moved the item: recorded, moved nothing",
         }
     ],
+    "known": [],
 }
 _SUBMISSION = OpenApiParameter("submission", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Its id.")
 _PURPOSE = OpenApiParameter(

@@ -13,6 +13,7 @@ from rest_framework import serializers as drf
 
 from partners.models import Partner
 
+from ..capture import known_before
 from ..custody import Status, Step, Voice
 from ..dscsa.verification import Answer, Checked, Outcome, Product, Proof, Verdict
 from ..epcis.events import Action
@@ -71,6 +72,10 @@ class AcceptedSubmission(drf.Serializer[Any]):
     accepted = drf.DateTimeField(help_text="When it was accepted, UTC.")
     warnings = Warned(many=True, help_text="What was wrong with the document and read all the same.")
     exceptions = Excepted(many=True, help_text="What was taken, and moves nothing, or less than it says: look at it.")
+    known = drf.ListField(
+        child=drf.IntegerField(min_value=0),
+        help_text="Events, from 0, that were recorded before: a resend, of which nothing new came.",
+    )
 
 
 def accepted(submission: Submission) -> Members:
@@ -81,6 +86,7 @@ def accepted(submission: Submission) -> Members:
         "accepted": instant(submission.accepted),
         "warnings": submission.warnings,
         "exceptions": [write_exception(each) for each in exceptions_of(submission)],
+        "known": known_before(submission),
     }
 
 

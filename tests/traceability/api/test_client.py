@@ -96,6 +96,23 @@ def test_what_people_have_to_look_at_is_said(
     ]
 
 
+def test_of_what_was_recorded_before_it_says_so(
+    world: World, node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    first, second = world.maker.commissioning(unit("A1")), world.maker.commissioning(unit("A2"))
+    (tmp_path / "first.json").write_bytes(document(first))
+    (tmp_path / "both.json").write_bytes(document(first, second))
+    (tmp_path / "key.pem").write_bytes(world.maker.key.to_pem())
+    asked = node(world.maker)
+    monkeypatch.setenv("UNITPROOF_TOKEN", ApiToken.issue(world.maker.partner, now=world.now)[1])
+    said = []
+    for name in ("first.json", "both.json"):
+        line = ["submit", tmp_path / name, "--key", tmp_path / "key.pem", "--node", asked.http.base_url]
+        assert main(list(map(str, line))) == 0
+        said.append(capsys.readouterr().out.splitlines()[1:])
+    assert said == [[], ["1 of 2 events were recorded before: nothing new happened to them"]]
+
+
 class Liar(BaseHTTPRequestHandler):
     """Says to everything what its class was told to."""
 

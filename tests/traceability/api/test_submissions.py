@@ -39,6 +39,29 @@ def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
     return found
 
 
+# ---- told again -----------------------------------------------------------------------------------------------------
+
+
+def test_of_a_resend_the_answer_says_that_it_is_known(world: World, maker: Api) -> None:
+    first, second = world.maker.commissioning(unit("A1")), world.maker.commissioning(unit("A2"))
+    assert maker.submit(document(first)).json()["known"] == []
+    answer = maker.submit(document(second, first, second))
+    assert (answer.status_code, answer.json()["known"]) == (201, [1, 2])
+    assert maker.get(answer.headers["Location"]).json()["known"] == [1, 2]
+
+
+def test_what_its_own_party_tells_later_was_new_when_another_told_it(world: World, maker: Api, pharmacy: Api) -> None:
+    """And the answer to a retry is the same as before."""
+    event = world.maker.commissioning(unit("A1"))
+    received = document(event)
+    draft = pharmacy.draft(received)
+    reported = pharmacy.complete(received, draft)
+    assert maker.submit(received).json()["known"] == []  # it raises what was told of it
+    again = pharmacy.complete(received, draft)
+    assert (again.status_code, again.json()) == (200, reported.json())
+    assert pharmacy.submit(document(event, world.maker.commissioning(unit("A2")))).json()["known"] == [0]
+
+
 # ---- drafts ---------------------------------------------------------------------------------------------------------
 
 
