@@ -33,6 +33,12 @@ class SignerRefuses(LogError):
     code = "signer_refuses"
 
 
+class NotMigrated(LogError):
+    """A database whose tables are not those that this version works on."""
+
+    code = "not_migrated"
+
+
 class KeyMissing(LogError):
     """A key that the node needs and does not have."""
 

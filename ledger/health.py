@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from . import cosigning, keys, log
+from .errors import NotMigrated
 from .models import Entry, Log, Witness
 from .tlog.errors import LogError
 
@@ -151,6 +153,20 @@ CHECKS: Mapping[str, Callable[[datetime], str]] = {
     "node_key": _node_key,
     "witnesses": _witnesses,
 }
+
+
+# ---- before anything is asked ---------------------------------------------------------------------------------------
+
+
+def demand_migrated() -> None:
+    """Raise `NotMigrated` unless all tables are there; `OperationalError` while the database does not answer."""
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        lacking = ", ".join(sorted({migration.app_label for migration, _ in plan}))
+        detail = "tables are missing, or are those of an older version: run `manage.py migrate`, then this again"
+        name = str(connection.settings_dict["NAME"])
+        raise NotMigrated(detail, where=name, expected="all migrations", found=f"{len(plan)} missing, of {lacking}")
 
 
 # ---- measures -------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ class Sequencer:
         try:
             sweep()
         except OperationalError as error:  # SQLite: "database is locked"; PostgreSQL: gone for the moment
-            logger.warning("the database is busy or away: %s", error)
+            logger.warning("the database is busy, away or not migrated: %s", error)
         except Exception:
             logger.exception("the log could not be integrated")
         finally:

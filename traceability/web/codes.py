@@ -229,6 +229,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "malformed_certificate": "Not a certificate, in PEM or DER.",
         "not_anchored": "A time-stamping authority that did not answer as one does.",
         "malformed_anchors": "The node's file of time-stamping authorities cannot be read.",
+        "not_migrated": "The database has no tables, or those of an older version.",
     },
     "Proof bundles": {
         "anchored": "A time-stamping authority that the policy names has seen all of this, and says when.",
@@ -411,6 +412,7 @@ _NEXT = {
     "stale_head": "Sign the draft that came with this answer.",
     "submission_reused": "Every submission has an id of its own.",
     "not_integrated": "Ask again in a moment.",
+    "not_migrated": "The operator has to run `manage.py migrate`.",
     "key_missing": "The operator has to restore it.",
     "signer_memory_lost": "The operator has to restore it.",
     "log_rolled_back": "Restore a later backup.",
