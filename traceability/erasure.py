@@ -4,6 +4,7 @@
 
     erase        one submission: the bytes received, the fields, what opens them; the items' secret only when it is due
     retain       what is past retention and under no legal hold, up to so many by one certificate
+    retain_if_due    all of that, once a day, without anybody asking
     set_hold, lift_hold    nothing of a party, or of one submission, is erased meanwhile
 
 What custody needs stays: each event's core and the EPCs it names, its salt, and the hashes that still lead from there
@@ -11,12 +12,13 @@ to what was signed. The log does not change, and proofs that rest on nothing era
 something keeps it: nothing is recalled. Copies in backups are the operator's to let expire.
 """
 
+import logging
 import secrets
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from itertools import chain as joined
@@ -39,7 +41,7 @@ from .epcis.events import Event as EventValue
 from .errors import Erased as ErasedError
 from .errors import NotFound, Refusal
 from .history import chain
-from .models import Draft, Event, LegalHold, Registration, Submission
+from .models import Draft, Event, LegalHold, Registration, Retention, Submission
 from .promises import accept
 from .records import event_of, leaves_of, opening_of, stored_event
 from .statements import DeletionCertificate, Erased, Erasure, Holding, Root, open_statement, sign
@@ -47,12 +49,16 @@ from .statements import LegalHold as HoldStatement
 from .statements import Registration as Statement
 from .submission import CORE, SECRET_SIZE, Leaf, Opening, event_leaf, event_leaves, salts
 
+logger = logging.getLogger(__name__)
+
 GONE = bytes(SECRET_SIZE)  # what a column holds whose secret, or whose label, was erased
 MOST = 1_000  # submissions under one certificate: all of them are in memory at once
 _EPCS = frozenset({"epcList", "childEPCs", "parentID"})
 _DECLARES = "unitproof:declares"  # of an erased error declaration without an eventID: identity of what it declares
 _HOLDS = 0x686F6C64  # of PostgreSQL's advisory locks: "hold"
 RETENTION = "retention of {years} years, no legal hold"
+EARLY = 0.05  # of an interval that a clock may be early by
+UNBROKEN = 7  # intervals that may lie between two looks: what is more, a clock may have jumped
 
 
 # ---- one submission -------------------------------------------------------------------------------------------------
@@ -152,6 +158,29 @@ def retain(*, now: datetime, most: int = MOST) -> Registration | None:
         )
         _mark([row.pk for row in fields], [row.pk for row in items], said)
     return said
+
+
+def retain_if_due(*, now: datetime) -> list[Registration]:
+    """Erase all that is due, unless that was looked for within the interval; the certificates that it took.
+
+    What is erased is gone, so no clock that has jumped may do it: without a look not long before, this one is written
+    down and erases nothing. Stopped anywhere, what is left is due with the next interval.
+    """
+    every = timedelta(seconds=settings.RETAIN_EVERY_SECONDS)
+    with transaction.atomic():
+        _lock_holds(exclusive=True)  # one at a time begins
+        last = Retention.objects.order_by("-pk").first()
+        passed = None if last is None else abs(now - last.at)  # one that lies ahead is of a clock that was wrong
+        if passed is not None and passed < every * (1 - EARLY):
+            return []
+        Retention.objects.create(at=now)
+    if passed is None or passed > every * UNBROKEN:
+        logger.warning("retention erases nothing before its next look: the last one was %s", last and last.at)
+        return []
+    certificates = list(iter(lambda: retain(now=now), None))
+    if certificates:
+        forget()
+    return certificates
 
 
 def _due(now: datetime, most: int) -> Iterator[tuple[Submission, list[Erased]]]:

@@ -258,6 +258,12 @@ class AccessInterval(models.Model):
     entry = models.OneToOneField("ledger.Entry", on_delete=models.PROTECT, related_name="access_interval")
 
 
+class Retention(models.Model):
+    """That it was looked for what is past retention, and when. What was erased then, certificates in the log say."""
+
+    at = models.DateTimeField()
+
+
 class Audit(models.Model):
     """That everything stored was checked against everything signed, when, and what came of it."""
 

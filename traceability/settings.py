@@ -58,6 +58,7 @@ INTEGRATE_WITHIN_SECONDS = env.int("INTEGRATE_WITHIN_SECONDS", default=60)  # wh
 # the westernmost of the United States. Name the westernmost zone of yours.
 EXPIRY_TIME_ZONE = ZoneInfo(env("EXPIRY_TIME_ZONE", default="Pacific/Honolulu"))
 RETENTION_YEARS = env.int("RETENTION_YEARS", default=6)  # how long submissions are kept (21 U.S.C. 360eee-1)
+RETAIN_EVERY_SECONDS = env.float("RETAIN_EVERY_SECONDS", default=86400.0)  # what is kept no longer is erased
 SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=5.0)  # finds the work whose message was lost
 AUDIT_EVERY_SECONDS = env.float("AUDIT_EVERY_SECONDS", default=3600.0)  # of what is new
 ACCESS_INTERVAL_SECONDS = env.float("ACCESS_INTERVAL_SECONDS", default=3600.0)  # who read of others: one entry in each
@@ -170,6 +171,8 @@ CELERY_BEAT_SCHEDULE = {
     "enact": {"task": "traceability.tasks.enact", "schedule": 60.0, "options": {"expires": 60.0}},
     "access_interval": {"task": "traceability.tasks.access_interval", "schedule": ACCESS_INTERVAL_SECONDS},
     "audit": {"task": "traceability.tasks.audit", "schedule": AUDIT_EVERY_SECONDS},
+    # Beat counts anew where its file is lost: a day may never be over.
+    "retain": {"task": "traceability.tasks.retain", "schedule": min(3600.0, RETAIN_EVERY_SECONDS)},
 }
 
 # The API ------------------------------------------------------------------------------------------------------------

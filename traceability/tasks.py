@@ -1,4 +1,5 @@
-"""What is due now and then: the interval of access records, the audit of what is new, rules that come into force.
+"""What is due now and then: the interval of access records, the audit of what is new, rules that come into force,
+and what is past retention.
 
 Beat rings for them; without a broker `ledger.tasks.Chores` does, in a thread of its own. The database says whether
 anything is due, so that it is done once however many ring.
@@ -9,8 +10,9 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import accesses, governing
+from . import accesses, erasure, governing
 from .audit import audit_if_due
+from .bundle.build import CannotProve
 
 logger = logging.getLogger(__name__)
 HOUR = 3600  # seconds: an audit reads all that is new, and the whole tree
@@ -34,3 +36,16 @@ def audit() -> None:
     row = audit_if_due(now=timezone.now)
     if row is not None and row.differences:
         logger.critical("the audit found %d stored values that differ from what was signed", row.differences)
+
+
+@shared_task(name="traceability.tasks.retain", time_limit=HOUR)
+def retain() -> None:
+    """Erase what is past retention and under no legal hold. A record that is not what was signed is an alarm: nothing
+    that came into the log after it is erased before somebody has looked."""
+    try:
+        certificates = erasure.retain_if_due(now=timezone.now())
+    except CannotProve as error:
+        logger.critical("retention stops, %s: %s", error.code, error)
+        return
+    for said in certificates:
+        logger.info("retention erased what was due: certificate %s", said.statement_id)

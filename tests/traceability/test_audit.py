@@ -48,6 +48,7 @@ from traceability.models import (
     LegalHold,
     Move,
     Registration,
+    Retention,
     Sighting,
     Submission,
 )
@@ -64,6 +65,7 @@ NOT_AUDITED = {
     Location: "who operates a place is the operator's word, in no log; what followed from it is signed",
     ApiToken: "and how a system logs in",
     Draft: "of no force",
+    Retention: "when it was looked; what was erased, statements say",
     Witness: "how it stands with a witness now",
     Audit: "the audit's own",
 }

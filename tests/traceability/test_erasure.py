@@ -13,21 +13,23 @@ from django.db import connection
 
 from ledger import log
 from ledger.models import Entry
+from ledger.tasks import Chores
 from ledger.tlog.merkle import leaf_hash, root_of
 from ledger.tlog.proof import Proof
 from partners.access import Purpose
 from partners.gs1.element_string import parse_scan
+from tests.ledger.test_tasks import eventually
 from tests.traceability.api.conftest import Api
 from tests.traceability.story import a_pallet, off_node, retracted
 from tests.traceability.test_archive import examined
 from tests.traceability.test_proving import bundle, checked, integrate, trusted
 from tests.world import CASE_GTIN, EXPIRY, LOT, World, document, unit
-from traceability import erasure, statements
+from traceability import erasure, statements, tasks
 from traceability.bundle.build import CannotProve
 from traceability.dscsa.verification import verify
 from traceability.errors import Erased, NotFound, Refusal
 from traceability.export import export
-from traceability.models import Draft, Event, Item, LegalHold, Submission
+from traceability.models import Draft, Event, Item, LegalHold, Retention, Submission
 from traceability.openings import openings
 from traceability.rebuild import rebuild
 
@@ -230,6 +232,95 @@ def test_the_command_goes_on_until_nothing_is_due(world: World, monkeypatch: pyt
     call_command("retain", most=1, stdout=(out := StringIO()))
     assert out.getvalue().count("by the certificate") == 3
     assert not Submission.objects.filter(submission__in=due, erased=None).exists()
+
+
+@pytest.fixture
+def at_the_worlds_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django.utils.timezone.now", lambda: world.now)
+
+
+def kept(*submissions: UUID) -> list[bool]:
+    """Whether there is more left of each than custody needs."""
+    return [Submission.objects.get(submission=each).erased is None for each in submissions]
+
+
+def test_what_is_due_goes_without_an_operator(world: World, at_the_worlds_time: None, settings: Any) -> None:
+    """By the chores of a process that has no broker; a worker runs the same task."""
+    (schedule,) = (each for each in settings.CELERY_BEAT_SCHEDULE.values() if each["task"].endswith(".retain"))
+    settings.CELERY_BEAT_SCHEDULE = {"retain": schedule | {"schedule": 0.02}}
+    due, held = commissioned(world)[1], told(world, off_node(world).commissioning([unit("R1")]), party="pharmacy")
+    call_command("legal-hold", world.pharmacy.gln, "--set", "--reason", "a court wants it", stdout=StringIO())
+    integrate(world)
+    world.passes(days=YEARS.days)
+    chores = Chores()
+    chores.start()
+    try:
+        eventually(Retention.objects.exists)
+        world.passes(days=1)
+        eventually(lambda: kept(due) == [False])
+    finally:
+        chores.stop()
+    assert kept(due, held) == [False, True]
+
+
+@pytest.mark.parametrize("of", ["party", "submission"])
+def test_what_is_scheduled_spares_what_is_under_a_legal_hold(world: World, at_the_worlds_time: None, of: str) -> None:
+    (_, due), held = commissioned(world), told(world, off_node(world).commissioning([unit("R1")]), party="pharmacy")
+    integrate(world)
+    world.passes(days=YEARS.days)
+    name = world.pharmacy.gln if of == "party" else str(held)
+    call_command("legal-hold", name, "--set", "--reason", "a court wants it", stdout=StringIO())
+    for _ in range(3):
+        tasks.retain()
+        world.passes(days=1)
+    assert kept(due, held) == [False, True]
+    assert SECRET in decompress(Submission.objects.get(submission=held).document).decode()
+    call_command("legal-hold", name, "--lift", "--reason", "it has it", stdout=StringIO())
+    tasks.retain()
+    assert kept(due, held) == [False, False]
+
+
+def test_it_is_looked_once_a_day_however_many_ring(world: World, at_the_worlds_time: None) -> None:
+    tasks.retain()
+    world.passes(days=1)
+    for _ in range(3):
+        tasks.retain()
+        world.passes(hours=1)
+    assert Retention.objects.count() == 2
+
+
+@pytest.mark.parametrize("jump", [YEARS, -YEARS])
+def test_a_clock_that_has_jumped_erases_nothing(
+    world: World, at_the_worlds_time: None, jump: timedelta, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, submission = commissioned(world)
+    integrate(world)
+    world.passes(days=YEARS.days if jump < timedelta() else 0)  # then it is due, by the right clock
+    tasks.retain()
+    world.passes(days=jump.days)
+    tasks.retain()
+    world.passes(hours=1)
+    tasks.retain()
+    world.passes(days=-jump.days)  # somebody puts it right
+    tasks.retain()
+    assert kept(submission) == [True]
+    assert "retention erases nothing before its next look" in caplog.text
+
+
+def test_what_is_not_what_was_signed_stops_it_with_an_alarm(
+    world: World, at_the_worlds_time: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, submission = commissioned(world)
+    integrate(world)
+    Submission.objects.filter(submission=submission).update(fields_secret=bytes(32))
+    world.passes(days=YEARS.days)
+    tasks.retain()
+    world.passes(days=1)
+    tasks.retain()
+    assert kept(submission) == [True]
+    assert [each.message.partition(":")[0] for each in caplog.records if each.levelname == "CRITICAL"] == [
+        "retention stops, cannot_prove"
+    ]
 
 
 def test_the_items_go_when_their_lives_have_ended(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Erase what is past retention and under no legal hold, by deletion certificates in the log. Run it once a day."""
+"""Erase what is past retention and under no legal hold, by deletion certificates in the log. A node does so daily."""
 
 from argparse import ArgumentParser
 from typing import Any
