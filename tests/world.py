@@ -10,7 +10,7 @@ that the API calls. Time passes a minute with every act.
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from ledger import keys
 from ledger.tlog.cose import Algorithm, PrivateKey
 from partners.gs1.identifiers import Sgtin, Sscc, check_digit
 from partners.models import Partner, Role
+from tests.remembered import once
 from traceability import authorities, capture, registration, statements
 from traceability.statements import KeyAlgorithm
 from traceability.submission import Draft
@@ -155,7 +156,17 @@ class Party:
 class World:
     """The cast, on a node with an authority of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: dict[str, Any] | None = None) -> None:
+        """As it is in the beginning, or with the members that another had."""
+        for name, value in (members or once("world", self._begins)).items():
+            setattr(self, name, replace(value, world=self) if isinstance(value, Party) else value)
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """Its parties, its time and whatever else a story has added, as they are now."""
+        return {name: replace(value) if isinstance(value, Party) else value for name, value in vars(self).items()}
+
+    def _begins(self) -> dict[str, Any]:
         keys.make(settings.KEYS_DIR, settings.LOG_ORIGIN)
         self.now = BEGINNING
         self.authority = Party(self, gln(1), "Board of Pharmacy", Role.REGULATOR)
@@ -168,6 +179,7 @@ class World:
         self.other_pharmacy = self._joins(400, "Other Pharmacy", Role.DISPENSER)
         self.regulator = self._joins(500, "Regulator", Role.REGULATOR)
         self.stranger = self._joins(600, "Stranger", Role.DISPENSER)
+        return self.members
 
     def passes(self, **time: float) -> datetime:
         """A minute goes by, or what is said."""

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from threading import Thread
 from typing import Any
 
@@ -30,6 +31,7 @@ from ledger.tlog.note import Note
 from partners import access
 from partners.models import AccessRecord, ApiToken, Licence, Location, Partner, Prefix, SigningKey
 from tests.ledger.tsa import Authority, openssl
+from tests.remembered import once
 from tests.traceability.story import a_pallet, insisting, off_node, retracted
 from tests.traceability.test_rules import Board
 from tests.world import CASE_GTIN, Party, World, case, document, gln, pallet, unit
@@ -118,12 +120,16 @@ def reads(world: World, count: int) -> None:
 
 
 @pytest.fixture
-def store(world: World, settings: Any, tmp_path: Any) -> World:
+def store(db: None, own_keys_and_authorities: None) -> World:
     """A world in which everything has happened that leaves a row of its own."""
-    settings.WITNESSES = tmp_path / "witnesses.policy"
+    return World(once("store", tell_everything))
+
+
+def tell_everything() -> dict[str, Any]:
+    world = World()
     cosigned(world, None)
     witness = Cosigner("witness.example/w1", PrivateKey.generate())
-    settings.WITNESSES.write_text(f"witness w1 {witness.verifier}\nquorum w1\n")
+    node.WITNESSES.write_text(f"witness w1 {witness.verifier}\nquorum w1\n")
     first_half(world)
     cosigned(world, witness)
     world.before = photograph()  # type: ignore[attr-defined]
@@ -131,7 +137,7 @@ def store(world: World, settings: Any, tmp_path: Any) -> World:
     cosigned(world, witness)
     world.maker.commissions(serial="PENDING")
     world.now += timedelta(minutes=5)
-    return world
+    return world.members
 
 
 def first_half(world: World) -> None:
@@ -188,11 +194,15 @@ def second_half(world: World) -> None:
 
 
 @pytest.fixture
-def old_store(world: World, settings: Any, tmp_path: Any) -> Iterator[World]:
+def old_store(db: None, own_keys_and_authorities: None, tmp_path: Path) -> World:
     """Rules were changed, parties came and went, and much was erased."""
-    authority = Authority(tmp_path / "tsa")
+    return World(once("old store", lambda: tell_long_ago(tmp_path)))
+
+
+def tell_long_ago(folder: Path) -> dict[str, Any]:
+    world, authority = World(), Authority(folder / "tsa")
     with authority.serving():
-        settings.ANCHORS.write_text(authority.line("one.example") + authority.line("two.example"))
+        node.ANCHORS.write_text(authority.line("one.example") + authority.line("two.example"))
         old_days(world)
         authority.away = 503
         cosigned(world, None)
@@ -209,7 +219,7 @@ def old_store(world: World, settings: Any, tmp_path: Any) -> Iterator[World]:
         world.maker.commissions(serial=["K1"])
         cosigned(world, None)
         world.sent = sent.submission  # type: ignore[attr-defined]
-        yield world
+    return world.members
 
 
 def old_days(world: World) -> None:
