@@ -70,7 +70,7 @@ def test_a_database_with_its_tables_is_taken_for_one(db: None) -> None:
 def test_a_server_without_tables_has_none_either(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL search_path TO pg_temp")
-    with pytest.raises(NotMigrated, match="run `manage.py migrate`"):
+    with pytest.raises(NotMigrated, match=r"run `manage\.py migrate`"):
         demand_migrated()
 
 
