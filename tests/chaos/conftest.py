@@ -9,6 +9,7 @@ import pytest
 from ledger import cosigning, keys
 from tests.chaos.node import Node
 from tests.chaos.partner import Partners
+from tests.chaos.prepared import Prepared
 from tests.ledger import witnesses
 from tests.ledger.witnesses import Running
 from tests.world import World
@@ -23,6 +24,13 @@ def world(transactional_db: None, own_keys_and_authorities: None) -> World:
 def node(world: World, tmp_path: Path) -> Iterator[Node]:
     """Nothing runs yet; whatever the test starts is gone when it ends."""
     found = Node(tmp_path)
+    yield found
+    found.stop()
+
+
+@pytest.fixture(scope="session")
+def prepared() -> Iterator[Prepared]:
+    found = Prepared()
     yield found
     found.stop()
 

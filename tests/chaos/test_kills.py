@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -13,6 +14,7 @@ from ledger import log, tasks
 from tests.chaos.act import PARTS
 from tests.chaos.journal import demand_once, demand_one_log, published
 from tests.chaos.node import Node, wait_for
+from tests.chaos.prepared import Prepared, PreparedNode
 from tests.ledger.witnesses import Running
 from tests.signing import sign
 from tests.world import World, document
@@ -76,6 +78,11 @@ class Matrix:
         assert rebuild() == []
         demand_one_log(*self.seen)
         assert log.frozen() is None
+
+
+@pytest.fixture
+def node(world: World, tmp_path: Path, prepared: Prepared) -> Node:
+    return PreparedNode(tmp_path, prepared)
 
 
 @pytest.fixture
