@@ -8,11 +8,13 @@ receipts wait. A witness that has cosigned a larger log than ours knows better: 
 is another machine with the same key. The log then takes nothing until they agree again.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Thread
 from time import monotonic
 
 import httpx
@@ -50,22 +52,55 @@ class Answer:
 
 @dataclass
 class Carrier:
-    """One process's connections to the witnesses, kept alive; and when it compared itself with them."""
+    """One process's connections to the witnesses, kept alive; and when it compared itself with them.
 
-    clients: dict[str, httpx.Client] = field(default_factory=dict)  # one each: none can use up another's connections
+    All are asked in one thread, by coroutines: those can be stopped whatever they wait for, a thread cannot.
+    """
+
+    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)  # one each: none uses up another's connections
     compared: float | None = None  # by the monotonic clock
     carried: float = 0.0
+    _loop: asyncio.AbstractEventLoop | None = None
+    _thread: Thread | None = None
 
-    def client(self, peer: Peer) -> httpx.Client:
+    def ask(self, peer: Peer, request: AddCheckpoint) -> "Future[Answer]":
+        """Begin to ask a witness. An answer is there within WITNESS_TIMEOUT_SECONDS, whatever the witness does."""
+        loop = self._running()
+        return asyncio.run_coroutine_threadsafe(_ask(self._client(peer), peer, request), loop)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        """The thread's loop. No fork hands a thread down, and connections are of the loop that opened them."""
+        if self._loop is None or self._thread is None or not self._thread.is_alive():
+            self.clients.clear()
+            self._loop = asyncio.new_event_loop()
+            self._thread = Thread(target=self._loop.run_forever, name="witnesses", daemon=True)
+            self._thread.start()
+        return self._loop
+
+    def _client(self, peer: Peer) -> httpx.AsyncClient:
         if peer.key.name not in self.clients:
             limits = httpx.Limits(max_connections=2)
-            self.clients[peer.key.name] = httpx.Client(timeout=settings.WITNESS_TIMEOUT_SECONDS, limits=limits)
+            self.clients[peer.key.name] = httpx.AsyncClient(timeout=settings.WITNESS_TIMEOUT_SECONDS, limits=limits)
         return self.clients[peer.key.name]
 
     def close(self) -> None:
-        for client in self.clients.values():
-            client.close()
+        """Hang up, and end the thread."""
+        loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+        if loop is not None and thread is not None and thread.is_alive():
+            asyncio.run_coroutine_threadsafe(self._hang_up(), loop).result()
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+            loop.close()
         self.clients.clear()
+
+    async def _hang_up(self) -> None:
+        asking = asyncio.all_tasks() - {asyncio.current_task()}
+        for each in asking:
+            each.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        for client in self.clients.values():
+            await client.aclose()
+        await asyncio.get_running_loop().shutdown_default_executor()
 
     def is_due(self) -> bool:
         return self.compared is None or monotonic() - self.compared > COMPARED_EVERY
@@ -253,8 +288,7 @@ def _ask_at_once(requests: dict[Peer, AddCheckpoint], enough: Callable[[Iterable
     """The answers that come in time: until there are enough, and a little longer."""
     if not requests:
         return []
-    pool = ThreadPoolExecutor(len(requests), thread_name_prefix="witness")
-    asked = {pool.submit(_ask, _carrier.client(peer), peer, request): peer for peer, request in requests.items()}
+    asked = {_carrier.ask(peer, request): peer for peer, request in requests.items()}
     waiting = set(asked)
     until, answers, closing = monotonic() + settings.WITNESS_TIMEOUT_SECONDS + GRACE, list[Answer](), False
     while waiting and (left := until - monotonic()) > 0:
@@ -262,18 +296,17 @@ def _ask_at_once(requests: dict[Peer, AddCheckpoint], enough: Callable[[Iterable
         answers += [each.result() for each in done]
         if not closing and enough(answers):
             until, closing = min(until, monotonic() + GRACE), True
-    pool.shutdown(wait=False, cancel_futures=True)
     if not closing:  # whoever was waited for in vain is asked less often
         late = settings.WITNESS_TIMEOUT_SECONDS
         answers += [Answer(asked[each].key.name, failure="no answer in time", seconds=late) for each in waiting]
     return answers
 
 
-def _ask(http: httpx.Client, peer: Peer, request: AddCheckpoint) -> Answer:
-    """One witness. Runs in a thread of its own, without the database, and raises nothing."""
+async def _ask(http: httpx.AsyncClient, peer: Peer, request: AddCheckpoint) -> Answer:
+    """One witness. Runs in the carrier's thread, without the database, and raises nothing."""
     began, name = monotonic(), peer.key.name
     try:
-        size, signatures = _post(http, peer, request)
+        size, signatures = await _post(http, peer, request)
         return Answer(name, size, signatures, "", monotonic() - began)
     except (LogError, httpx.HTTPError, UnicodeDecodeError) as error:
         return Answer(name, failure=str(error)[:300] or type(error).__name__, seconds=monotonic() - began)
@@ -282,9 +315,11 @@ def _ask(http: httpx.Client, peer: Peer, request: AddCheckpoint) -> Answer:
         return Answer(name, failure=repr(error)[:300], seconds=monotonic() - began)
 
 
-def _post(http: httpx.Client, peer: Peer, request: AddCheckpoint) -> tuple[int | None, tuple[Signature, ...]]:
+async def _post(
+    http: httpx.AsyncClient, peer: Peer, request: AddCheckpoint
+) -> tuple[int | None, tuple[Signature, ...]]:
     """The size that the witness has cosigned, and its good signatures if that is this one."""
-    status, text = _answered(http, f"{str(peer.url).rstrip('/')}/add-checkpoint", str(request).encode())
+    status, text = await _answered(http, f"{str(peer.url).rstrip('/')}/add-checkpoint", str(request).encode())
     if status == 409:
         return parse_size(text), ()
     if status != 200:
@@ -294,14 +329,23 @@ def _post(http: httpx.Client, peer: Peer, request: AddCheckpoint) -> tuple[int |
     return request.checkpoint.size, good.signatures
 
 
-def _answered(http: httpx.Client, address: str, content: bytes) -> tuple[int, str]:
-    """Status and text, if they come in time and are no longer than a note: whoever drips is as good as away."""
-    until, body = monotonic() + settings.WITNESS_TIMEOUT_SECONDS, b""
-    with http.stream("POST", address, content=content) as answer:
-        for piece in answer.iter_bytes():
+async def _answered(http: httpx.AsyncClient, address: str, content: bytes) -> tuple[int, str]:
+    """Status and text, if they are no longer than a note and there in time, from the connecting to the last byte: each
+    byte of one who drips comes in time."""
+    try:
+        async with asyncio.timeout(settings.WITNESS_TIMEOUT_SECONDS):
+            return await _read(http, address, content)
+    except TimeoutError as error:
+        raise NotCosigned("no answer in time", expected=f"{settings.WITNESS_TIMEOUT_SECONDS:g} s") from error
+
+
+async def _read(http: httpx.AsyncClient, address: str, content: bytes) -> tuple[int, str]:
+    body = b""
+    async with http.stream("POST", address, content=content) as answer:
+        async for piece in answer.aiter_bytes():
             body += piece
-            if len(body) > MAX_NOTE or monotonic() > until:
-                raise NotCosigned("too long, or too slow", found=f"{len(body)} bytes")
+            if len(body) > MAX_NOTE:
+                raise NotCosigned("too long", expected=f"{MAX_NOTE} bytes at most", found=f"{len(body)} bytes")
     return answer.status_code, body.decode()
 
 

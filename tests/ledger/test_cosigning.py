@@ -1,8 +1,11 @@
 """Having witnesses: published is what enough of them cosigned, and whoever has seen more than we stops us."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from time import monotonic
+from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -138,6 +141,59 @@ def test_a_slow_witness_holds_up_nobody(shared_ledger: Ledger, three: list[Runni
     tasks.sweep()
     assert log.latest() is not None
     assert monotonic() - began < 5  # a first comparison has nothing to ask about, and the quorum is met without it
+
+
+PATIENCE = 10.0  # seconds
+HEADER, BODY = b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"
+
+
+class Dripping:
+    """Takes whatever it is asked, begins an answer, and goes on with it byte by byte for as long as anybody listens."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self.beginning, self.accepted = beginning, 0
+        self.hung_up = list[float]()  # seconds until nobody listened any more, or patience ended
+        self.listening = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listening.getsockname()[1]}"
+        Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        with suppress(OSError):  # until it is closed
+            while True:
+                connection, _ = self.listening.accept()
+                self.accepted += 1
+                Thread(target=self._drip, args=[connection], daemon=True).start()
+
+    def _drip(self, connection: socket.socket) -> None:
+        began = monotonic()
+        with connection, suppress(OSError):
+            connection.sendall(self.beginning)
+            while monotonic() - began < PATIENCE:
+                sleep(0.05)
+                connection.sendall(b"x")
+        self.hung_up.append(monotonic() - began)
+
+
+@pytest.mark.parametrize("beginning", [b"", HEADER, BODY], ids=["status-line", "header", "body"])
+def test_whoever_drips_is_hung_up_on(
+    shared_ledger: Ledger, three: list[Running], settings: Any, beginning: bytes
+) -> None:
+    settings.WITNESS_TIMEOUT_SECONDS = 1.0
+    dripping = Dripping(beginning)
+    ask_for(settings, three, "group all all w1 w2 w3\nquorum all\n")
+    settings.WITNESSES.write_text(settings.WITNESSES.read_text().replace(three[0].url, dripping.url))
+    shared_ledger.takes(1)
+    began = monotonic()
+    tasks.sweep()
+    assert monotonic() - began < PATIENCE / 2
+    row = models.Witness.objects.get(name="witness.example/w1")
+    assert row.failure.startswith("no answer in time")
+    until = monotonic() + PATIENCE / 2
+    while len(dripping.hung_up) < dripping.accepted and monotonic() < until:
+        sleep(0.02)
+    assert len(dripping.hung_up) == dripping.accepted > 0
+    assert max(dripping.hung_up) < PATIENCE / 2
+    dripping.listening.close()
 
 
 def test_without_a_quorum_asked_for_the_outage_of_all_stops_nothing(
