@@ -57,6 +57,7 @@ from .statements import (
     HASH,
     ORIGIN,
     PARTICIPATION,
+    VERSION,
     DeletionCertificate,
     Erased,
     Erasure,
@@ -236,7 +237,9 @@ class _Examination:
     def _manifest(self) -> None:
         said = self._bytes(MANIFEST)
         match read_json(said, MANIFEST):
-            case {"v": 1, "log": origin, "party": party, "size": size, "files": list(files), **others} if not others:
+            case {"v": v, "log": origin, "party": party, "size": size, "files": list(files), **others} if (
+                not others and _is_ours(v)
+            ):
                 self.origin, self.party = read(ORIGIN, origin, "log"), read(GLN, party, "party")
                 self.size = read(COUNT, size, "size")
                 self.files = dict(map(_file, files))
@@ -351,7 +354,7 @@ class _Examination:
 
     def _remains(self) -> tuple[bytes, list[JSON]]:
         match read_json(self._part("remains"), "remains"):
-            case {"v": 1, "entry": str(salt), "erased": list(by), **others} if not others:
+            case {"v": v, "entry": str(salt), "erased": list(by), **others} if not others and _is_ours(v):
                 return unb64(salt), by
         self._refuse("malformed_archive", "not the members of what remains")
 
@@ -445,13 +448,14 @@ class _Examination:
     def _erased(self, erased: bytes, by: list[JSON]) -> None:
         """By a statement about this entry; or by a certificate over many, with this one's place among them."""
         match by:
-            case [int(index)]:
-                statement = self.erasures.get(index)
+            case [index]:
+                statement = self.erasures.get(read(COUNT, index, "remains: erased"))
                 said = isinstance(statement, Erasure) and (statement.about, statement.entry, {*statement.what})
                 if said and said[:2] == (self.party, erased.hex()) and said[2] >= {Erased.DOCUMENT, Erased.FIELDS}:
                     return
-            case [int(index), int(place), list(path)]:
-                statement = self.erasures.get(index)
+            case [index, place, list(path)]:
+                statement = self.erasures.get(read(COUNT, index, "remains: erased"))
+                place = read(COUNT, place, "remains: erased")
                 if isinstance(statement, DeletionCertificate) and statement.documents is not None:
                     size, root = statement.documents
                     hashes = [read(HASH, each, "erased") for each in path]
@@ -535,6 +539,11 @@ def _file(said: JSON) -> tuple[str, tuple[int, bytes]]:
         case [str(name), size, digest]:
             return name, (read(COUNT, size, "bytes"), read(HASH, digest, "hash"))
     raise ArchiveRefused("not a name, a length and a hash", where=MANIFEST, found=repr(said)[:80])
+
+
+def _is_ours(version: JSON) -> bool:
+    """Python takes `true` for 1: others who read the same file do not."""
+    return type(version) is int and version == VERSION
 
 
 def unlimited() -> Limits:

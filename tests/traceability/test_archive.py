@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from hashlib import sha256
 from io import StringIO
 from pathlib import Path
 from uuid import uuid4
@@ -265,13 +267,6 @@ def rewritten(path: Path, change: Callable[[Files], None], *, signed_again: bool
 
 
 def signed_by_the_node(writer: archive.Writer, manifest: bytes, signed: bytes) -> tuple[bytes, bytes]:
-    from dataclasses import replace
-    from hashlib import sha256
-
-    from django.conf import settings
-
-    from ledger.keys import node_key
-
     said = json.loads(manifest)
     again = writer.manifest(origin=said["log"], party=said["party"], size=said["size"])
     payload = replace(statements.open_archive(signed).payload, manifest=sha256(again).digest())
@@ -367,6 +362,24 @@ def test_refuses(world: World, tmp_path: Path, name: str) -> None:
     failure = examine_archive(path, trusted(world)).failure
     assert failure is not None
     assert (failure.step, failure.code) == (step, code), failure
+
+
+@pytest.mark.parametrize(("version", "code"), [("true", "malformed_archive"), ("1.0", "unexpected_number")])
+def test_a_version_is_a_whole_number(world: World, tmp_path: Path, version: str, code: str) -> None:
+    world.maker.commissions(serial="A1")
+    path = exported(world, world.maker.gln, tmp_path)
+    with ZipFile(path) as file:
+        files = {name: file.read(name) for name in file.namelist()}
+    said = files[archive.MANIFEST] = files[archive.MANIFEST].replace(b'"v":1', f'"v":{version}'.encode())
+    payload = replace(statements.open_archive(files[archive.SIGNED]).payload, manifest=sha256(said).digest())
+    files[archive.SIGNED] = statements.sign_archive(payload, node_key(), operator=settings.OPERATOR_GLN)
+    with ZipFile(path, "w") as file:
+        writer = archive.Writer(file)
+        for name, data in files.items():
+            writer.add(name, data)
+    failure = examine_archive(path, trusted(world)).failure
+    assert failure is not None
+    assert (failure.step, failure.code) == (Step.MANIFEST, code), failure
 
 
 def test_an_untouched_archive_written_again_still_holds(world: World, tmp_path: Path) -> None:
