@@ -37,6 +37,12 @@ def keep_taken(contradictions: Iterable[Exceptional], claim: Claim, *, now: date
     Sighting.objects.bulk_create(_rows(told.values(), claim, now), ignore_conflicts=True)
 
 
+def forget(statement: bytes) -> None:
+    """What was refused once and taken later is the submission's to keep, and to erase."""
+    kept = Sighting.objects.filter(statement_sha256=sha256(statement).digest(), statement__isnull=False)
+    kept.update(statement=None, opening=None, document=None)
+
+
 def _rows(told: Iterable[tuple[str, str, str]], claim: Claim, now: datetime) -> Iterable[Sighting]:
     digest, submission = sha256(claim.statement).digest(), open_statement(claim.statement).payload.id
     for epc, code, detail in told:

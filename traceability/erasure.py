@@ -33,7 +33,7 @@ from ledger.keys import node_key
 from ledger.tlog.merkle import leaf_hash, root_of
 from partners.models import Partner
 
-from . import bulk
+from . import bulk, claims
 from .bundle.build import CannotProve
 from .custody import TERMINAL, Voice
 from .epcis.events import Action
@@ -352,6 +352,7 @@ def destroy(row: Submission, what: Iterable[Erased]) -> None:
             _destroy_event(each, opening, hashes[at : at + 32])
         row.document, row.header, row.fields_secret, row.warnings = b"", b"{}", GONE, []
         Draft.objects.filter(submission=row.submission, submitter=row.submitter).delete()
+    claims.forget(bytes(row.statement))
     if Erased.ITEMS in what:
         row.items_secret = GONE
         row.events.update(lot=None, expiry=None)
@@ -412,7 +413,9 @@ def forget() -> None:
     write-ahead logs that were archived) it cannot."""
     with connection.cursor() as cursor:
         if bulk.is_postgresql():
-            cursor.execute("VACUUM traceability_submission, traceability_event, traceability_draft")
+            cursor.execute(
+                "VACUUM traceability_submission, traceability_event, traceability_draft, traceability_sighting"
+            )
         else:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -19,17 +19,20 @@ from ledger.tlog.proof import Proof
 from partners.access import Purpose
 from partners.gs1.element_string import parse_scan
 from tests.ledger.test_tasks import eventually
+from tests.signing import sign_over
 from tests.traceability.api.conftest import Api
 from tests.traceability.story import a_pallet, off_node, retracted
 from tests.traceability.test_archive import examined
 from tests.traceability.test_proving import bundle, checked, integrate, trusted
 from tests.world import CASE_GTIN, EXPIRY, LOT, World, document, unit
 from traceability import erasure, statements, tasks
+from traceability.audit import audit, begin
 from traceability.bundle.build import CannotProve
+from traceability.capture import capture
 from traceability.dscsa.verification import verify
 from traceability.errors import Erased, NotFound, Refusal
 from traceability.export import export
-from traceability.models import Draft, Event, Item, LegalHold, Retention, Submission
+from traceability.models import Draft, Event, Item, LegalHold, Retention, Sighting, Submission
 from traceability.openings import openings
 from traceability.rebuild import rebuild
 
@@ -81,6 +84,24 @@ def test_nothing_of_it_comes_back_and_the_log_says_so(world: World) -> None:
         for gone in (secret, document_, canonical, SECRET.encode()):
             assert gone not in kept
     assert not Draft.objects.filter(submission=submission).exists()
+
+
+def test_what_was_refused_first_and_taken_later_goes_with_it(world: World) -> None:
+    """A refused submission is kept whole, as a sighting; once it is taken, that copy of it is erased, too."""
+    pack = world.maker.commissions(serial="A1")
+    received = document(world.distributor.shipping(pack, world.pharmacy))
+    early = sign_over(world.distributor, received, {}, offline=True)
+    with pytest.raises(Refusal):
+        capture(early.received, early.opening, early.statement, now=world.now)
+    assert decompress(Sighting.objects.get().document or b"") == received
+    world.maker.ships(pack, to=world.distributor)
+    world.distributor.receives(pack, sender=world.maker)
+    taken = capture(early.received, early.opening, early.statement, now=world.now).submission
+    integrate(world)
+    erased(world, taken.submission)
+    kept = Sighting.objects.get()
+    assert (kept.document, kept.opening, kept.statement) == (None, None, None)
+    assert audit(begin(full=True, now=world.now), now=lambda: world.now).findings == []
 
 
 def test_the_log_its_receipts_and_every_other_proof_still_hold(world: World) -> None:
