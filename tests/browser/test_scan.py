@@ -186,6 +186,22 @@ def test_the_next_pack_need_not_wait_for_the_answer_to_this_one(page: Page) -> N
     expect(field(page)).to_have_value("")
 
 
+ASKED = """code => {
+  const form = document.querySelector("[data-scan]");
+  form.elements.scan.value = code;
+  form.requestSubmit();
+  return getComputedStyle(document.querySelector("[data-verdict]")).visibility;
+}"""
+
+
+def test_while_an_answer_is_awaited_no_other_packs_is_seen(page: Page) -> None:
+    page.goto("/")
+    scans(page, printed("GOOD7K"))
+    expect(page.get_by_role("heading", name="Genuine")).to_be_visible()
+    assert page.evaluate(ASKED, printed("GIVEN7K")) == "hidden"
+    expect(page.get_by_role("heading", name="Do not dispense")).to_be_visible()
+
+
 def test_the_same_pack_again_while_its_answer_is_awaited_is_one_question(page: Page, world: World) -> None:
     page.goto("/demo")
     page.get_by_role("button", name="A good pack").click()

@@ -94,6 +94,7 @@
       field.removeAttribute("name");
       form.append(sent);
       form.setAttribute("aria-busy", "true");
+      document.body.classList.add("asking"); // the answer before is another pack's
       field.select();
     });
     window.addEventListener("pageshow", (event) => {
@@ -102,6 +103,7 @@
       field.name = name;
       sent.remove();
       form.removeAttribute("aria-busy");
+      document.body.classList.remove("asking");
     });
   }
 
