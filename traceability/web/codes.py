@@ -360,13 +360,14 @@ _NEXT = {
         "Put the pack aside until whoever took that step has confirmed it: its key was revoked, and a thief could have "
         "signed with it."
     ),
-    "in_transit_to_other": "Ask whoever sold it to you for the record of this sale.",
-    "held_by_other": "Ask whoever sold it to you for the record of this sale.",
-    "no_commissioning": "Ask the manufacturer to confirm the serial number.",
+    "in_transit_to_other": "Put the pack aside, and ask whoever sold it to you for the record of this sale.",
+    "held_by_other": "Put the pack aside, and ask whoever sold it to you for the record of this sale.",
+    "no_commissioning": "Put the pack aside, and ask the manufacturer to confirm the serial number.",
     "commissioned_by_other": (
-        "Ask the manufacturer to confirm the serial number; its right to the product code is not on record here."
+        "Put the pack aside, and ask the manufacturer to confirm the serial number; its right to the product code is "
+        "not on record here."
     ),
-    "not_signed_by_licensee": "Ask the manufacturer to confirm the serial number.",
+    "not_signed_by_licensee": "Put the pack aside, and ask the manufacturer to confirm the serial number.",
     "not_signed_by_sender": (
         "The receiver vouches for that step. If you did not buy from that receiver, ask the sender."
     ),
