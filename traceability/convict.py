@@ -19,6 +19,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Any, NamedTuple, NoReturn, TypeAlias, cast
 
 import cbor2
@@ -410,13 +411,21 @@ def _leaves_of(bundle: Bundle, epc: str) -> Iterator[ShownLeaf]:
 
 
 def accuse(one: bytes, other: bytes) -> bytes:
-    """The evidence that two files make together: two bundles, two promises, two checkpoints of one size, a status and a
-    checkpoint. Raises `NotConvicted` where they do not contradict each other; nothing is checked by any policy yet."""
-    makers = (_two_bundles, _two_promises, _two_checkpoints, _status_and_checkpoint)
+    """The evidence that two files make together: two bundles, two promises, a status and a checkpoint, two checkpoints
+    of one size, be they alone or under a bundle or a receipt. Nothing is checked by any policy yet.
+
+    Raises `MalformedEvidence` for files that are none of these, `NotConvicted` where they do not contradict each other.
+    """
+    makers, comparable = (_two_bundles, _two_promises, _two_checkpoints, _status_and_checkpoint), False
     for make, first, second in [(make, *pair) for make in makers for pair in ((one, other), (other, one))]:
         with suppress(DocumentError, LogError, UnicodeDecodeError):
-            if evidence := make(first, second):
+            evidence = make(first, second)
+            comparable = True
+            if evidence:
                 return write(evidence)
+    if not comparable:
+        expected = "bundles, receipts, checkpoints, two promises, or a status and a checkpoint"
+        raise MalformedEvidence("files that cannot be compared", expected=expected)
     raise NotConvicted("the two files do not contradict each other", code="consistent")
 
 
@@ -433,9 +442,21 @@ def _two_promises(one: bytes, other: bytes) -> Evidence | None:
 
 
 def _two_checkpoints(one: bytes, other: bytes) -> Evidence | None:
-    first, second = (Checkpoint.parse(Note.parse(each.decode()).text) for each in (one, other))
-    same = (first.origin, first.size) == (second.origin, second.size)
-    return TwoTrees(one.decode(), other.decode(), second.root) if same and first.root != second.root else None
+    for first, second in product(_checkpoints(one), _checkpoints(other)):
+        old, new = (Checkpoint.parse(Note.parse(each).text) for each in (first, second))
+        if (old.origin, old.size) == (new.origin, new.size) and old.root != new.root:
+            return TwoTrees(first, second, new.root)
+    return None
+
+
+def _checkpoints(data: bytes) -> list[str]:
+    """The notes in a file: a checkpoint alone, or those on which a bundle or a receipt rests."""
+    with suppress(DocumentError):
+        return [segment.checkpoint for segment in Bundle.parse(data).segments]
+    text = data.decode()
+    with suppress(LogError):
+        return [Proof.parse(text).checkpoint]
+    return [text]
 
 
 def _status_and_checkpoint(one: bytes, other: bytes) -> Evidence | None:

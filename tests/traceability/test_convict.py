@@ -13,6 +13,7 @@ from ledger import keys
 from ledger.errors import WitnessRefuses
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.proof import Proof
 from ledger.tlog.witness import AddCheckpoint
 from tests.traceability import evidence_vectors
 from tests.traceability.paper import NOW, ORIGIN, Paper
@@ -61,13 +62,23 @@ def test_whoever_holds_two_files_that_contradict_each_other_makes_the_evidence(t
     heads = [Checkpoint(ORIGIN, 1, leaf_hash(entry)).sign(log).encode() for entry in (b"one", b"other")]
     status = paper.status(evidence_vectors.UNIT, (evidence_vectors.UNIT,), root=bytes(32))
     (tmp_path / "policy").write_text(str(paper.policy))
-    for pair in ((one, other), promises, heads, (paper.checkpoint().encode(), status)):
+    receipts = [str(Proof(0, (), head.decode())).encode() for head in heads]
+    contradicting = [(one, other), promises, heads, receipts, (receipts[0], heads[1])]
+    for pair in (*contradicting, (paper.checkpoint().encode(), status)):
         files = [tmp_path / name for name in ("one", "other", "evidence")]
         for file, data in zip(files, pair, strict=False):
             file.write_bytes(data)
         assert main(["accuse", *map(str, files[:2]), "--out", str(files[2])]) == 0
         assert main(["convict", str(files[2]), "--policy", str(tmp_path / "policy")]) == 0
         assert main(["accuse", str(files[0]), str(files[0]), "--out", str(files[2])]) == 2
+
+
+def test_files_that_are_none_of_these_are_not_said_to_agree(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).write_text("{}")
+    typed = ["accuse", str(tmp_path / "one"), str(tmp_path / "other"), "--out", str(tmp_path / "evidence")]
+    assert main(typed) == 2
+    assert capsys.readouterr().err.startswith("unitproof: malformed_evidence: files that cannot be compared")
 
 
 def test_whoever_is_not_in_the_policy_is_not_convicted() -> None:
