@@ -11,7 +11,7 @@ from django.utils.http import quote_etag
 from django.views.decorators.http import require_safe
 
 from . import keys, log
-from .errors import NoSuchTile, SignerRefuses
+from .errors import KeyMissing, NoSuchTile, SignerRefuses
 from .tlog.errors import MalformedTile
 from .tlog.receipt import KEYS_TYPE, key_set, one_key
 from .tlog.tiles import Tile
@@ -20,12 +20,16 @@ _TEXT = "text/plain; charset=utf-8"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_MINUTES = "public, max-age=300"
 _FOR_SECONDS = "public, max-age=1"
+_AWAY = (SignerRefuses, KeyMissing)  # which is another alarm's business
 
 
 @require_safe
 def checkpoint(request: HttpRequest) -> HttpResponseBase:
     head = log.latest()
-    note = head.note if head else keys.log_signer().sign_empty()
+    try:
+        note = head.note if head else keys.log_signer().sign_empty()
+    except _AWAY:
+        return _unavailable("nothing is signed yet, and the signer does not answer")
     return _answer(request, note.encode(), content_type=_TEXT, cache=_FOR_SECONDS)
 
 
@@ -44,7 +48,7 @@ def receipt_keys(request: HttpRequest) -> HttpResponseBase:
     """The keys of receipts, as a COSE Key Set (draft-ietf-scitt-scrapi)."""
     try:
         return _answer(request, key_set(keys.receipt_keys()), content_type=KEYS_TYPE, cache=_FOR_MINUTES)
-    except SignerRefuses:
+    except _AWAY:
         return _problem(503, "The signer does not answer", "It has the key: ask again in a moment.")
 
 
@@ -53,7 +57,7 @@ def receipt_key(request: HttpRequest, kid: str) -> HttpResponseBase:
     """One of them, by its thumbprint in base64url, or in hex."""
     try:
         known = keys.receipt_keys()
-    except SignerRefuses:
+    except _AWAY:
         return _problem(503, "The signer does not answer", "It has the key: ask again in a moment.")
     for key in known:
         if kid in (urlsafe_b64encode(key.kid).rstrip(b"=").decode(), key.kid.hex()):
@@ -73,6 +77,11 @@ def _answer(request: HttpRequest, content: bytes, *, content_type: str, cache: s
     headers = {"Cache-Control": cache, "ETag": etag}
     response = HttpResponse(content, content_type=content_type, headers=headers)
     return get_conditional_response(request, etag=etag, response=response) or response
+
+
+def _unavailable(detail: str) -> HttpResponse:
+    headers = {"Cache-Control": "no-store", "Retry-After": "5"}
+    return HttpResponse(f"{detail}\n", status=503, content_type=_TEXT, headers=headers)
 
 
 def _not_found(detail: str) -> HttpResponseNotFound:

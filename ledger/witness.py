@@ -25,6 +25,7 @@ from .tlog.policy import Peer
 from .tlog.witness import AddCheckpoint
 
 EVIDENCE_KEPT = 100  # contradictions of one log; more of them prove no more
+PATIENCE = 20.0  # seconds until the memory is free
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS cosigned (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, note TEXT NOT NULL, at TEXT NOT NULL);
@@ -50,7 +51,7 @@ class WitnessMemory:
         """The file, with other processes and threads kept waiting; on disk when the context ends well."""
         try:
             connection = sqlite3.connect(
-                f"{self.path.resolve().as_uri()}?mode=rw", uri=True, timeout=20, isolation_level=None
+                f"{self.path.resolve().as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None
             )
         except sqlite3.OperationalError:
             detail = "the witness has lost its memory; without it, it could cosign two different logs"

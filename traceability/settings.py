@@ -177,6 +177,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # The API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
+    "ALLOWED_VERSIONS": [None],  # a schema asked for by a version is not called by that
     "DEFAULT_AUTHENTICATION_CLASSES": ["partners.authentication.ApiTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],

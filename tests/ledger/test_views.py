@@ -157,7 +157,16 @@ def test_a_key_that_the_log_had_before_stays_published(ledger: Ledger, client: C
     assert client.get(f"/.well-known/scitt-keys/{old.key.public.kid.hex()}").status_code == 200
 
 
+KEYED = ("/log/checkpoint", "/.well-known/scitt-keys", "/.well-known/scitt-keys/any")
+
+
 def test_while_the_signer_is_away_its_key_is_asked_for_again(db: None, client: Client, settings: Any) -> None:
     settings.SIGNER_SOCKET = "/nowhere/signer.socket"
-    for path in ("/.well-known/scitt-keys", "/.well-known/scitt-keys/any"):
+    for path in KEYED:
+        assert client.get(path).status_code == 503
+
+
+def test_without_its_key_a_node_has_nothing_to_say_either(db: None, client: Client, settings: Any) -> None:
+    settings.DEBUG = False  # else the key is made
+    for path in KEYED:
         assert client.get(path).status_code == 503

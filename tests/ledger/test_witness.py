@@ -1,5 +1,6 @@
 """Being a witness: every answer of c2sp.org/tlog-witness, and never two logs of one name."""
 
+import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -172,6 +173,32 @@ def test_only_a_node_with_logs_to_witness_is_one(client: Client, settings: Any) 
     settings.WITNESSED_LOGS.unlink()
     assert post(client, request(0, 7)).status_code == 404
     assert client.get("/witness/add-checkpoint").status_code == 405
+
+
+@pytest.mark.parametrize("length", ["abc", "\u00b2", "-1"])
+def test_a_length_that_is_no_number_is_refused(client: Client, length: str) -> None:
+    answer = client.generic("POST", "/witness/add-checkpoint", request(0, 7), CONTENT_LENGTH=length)
+    assert (answer.status_code, answer.content) == (400, b"a length that is no number\n")
+
+
+def test_a_witness_that_cannot_remember_asks_for_patience(
+    client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.witness.PATIENCE", 0.1)
+    with sqlite3.connect(settings.KEYS_DIR / "witness.memory", isolation_level=None) as memory:
+        memory.execute("BEGIN EXCLUSIVE")
+        busy = post(client, request(0, 7))
+    assert (busy.status_code, busy["Retry-After"]) == (503, "5")
+    assert post(client, request(0, 7)).status_code == 200
+
+
+def test_a_witness_without_its_key_or_its_policy_asks_for_patience(client: Client, settings: Any) -> None:
+    settings.DEBUG = False  # else the key is made
+    aside = (settings.KEYS_DIR / "witness.pem").rename(settings.KEYS_DIR / "aside")
+    assert post(client, request(0, 7)).status_code == 503
+    aside.rename(settings.KEYS_DIR / "witness.pem")
+    settings.WITNESSED_LOGS.write_text("nonsense\n")
+    assert post(client, request(0, 7)).status_code == 503
 
 
 @conformance

@@ -74,3 +74,7 @@ def test_the_pages_need_no_exception_from_the_content_security_policy(client: Cl
     assert "unsafe" not in policy
     assert not re.search(r"<script(?![^>]*\bsrc=)", html)
     assert not re.search(r"<style|\bstyle=|\bon\w+=", html)
+
+
+def test_it_is_called_by_no_version_that_somebody_asks_for(client: Client) -> None:
+    assert client.get("/api/schema/", {"version": "1\r\nX: y"}).status_code == 200
