@@ -20,13 +20,12 @@ class ReadOnly(admin.ModelAdmin):
 
 
 @admin.register(Partner)
-class PartnerAdmin(admin.ModelAdmin):
+class PartnerAdmin(ReadOnly):
+    """Who takes part, and as what, is said in the log: `manage.py partner`, or governors."""
+
     list_display = ("name", "gln", "role")
     list_filter = ("role",)
     search_fields = ("name", "gln")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Partner | None = None) -> tuple[str, ...]:
-        return ("gln",) if obj else ()  # statements name it
 
 
 @admin.register(Location)

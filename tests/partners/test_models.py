@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
+from django.test import Client
 
 from partners.models import AccessRecord, ApiToken, Location, Partner, Role, SigningKey
 
@@ -116,3 +117,11 @@ def test_what_was_read_is_told_by_whom_and_why(db: None) -> None:
         at=JULY,
     )
     assert str(row) == f"{WHOLESALER} read chain of https://id.gs1.org/01/00614141123452/21/A1"
+
+
+def test_who_takes_part_is_said_in_the_log_and_in_no_admin_page(admin_client: Client) -> None:
+    Partner.objects.create(gln="0614141000005", name="Corner", role=Role.DISPENSER)
+    assert admin_client.get("/admin/partners/partner/").status_code == 200
+    assert admin_client.get("/admin/partners/partner/add/").status_code == 403
+    change = "/admin/partners/partner/0614141000005/change/"
+    assert admin_client.post(change, {"name": "Corner", "role": "regulator"}).status_code == 403
