@@ -4,6 +4,7 @@ Each is a few look-ups in the index of published checkpoints, however many of th
 """
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -36,12 +37,27 @@ FROM sampled WHERE size IS NOT NULL ORDER BY size
 """
 
 
-def checkpoints(count: int, below: int | None = None) -> list[Checkpoint]:
-    """So many published checkpoints, newest first, with what was cosigned; `below` a size to go on from there."""
+@dataclass(frozen=True)
+class Stretch:
+    """Checkpoints that follow one another, newest first, and whether there are others before and behind."""
+
+    rows: list[Checkpoint]
+    newer: bool
+    older: bool
+
+
+def checkpoints(count: int, *, below: int | None = None, above: int | None = None) -> Stretch:
+    """So many of those published, with what was cosigned: the last ones, the last below a size, or the first above."""
     published = Checkpoint.objects.filter(published_at__isnull=False)
-    if below is not None:
-        published = published.filter(size__lt=below)
-    return list(published.order_by("-size").prefetch_related("cosignatures")[:count])
+    if above is not None:
+        found = published.filter(size__gt=above).order_by("size")
+    else:
+        found = (published if below is None else published.filter(size__lt=below)).order_by("-size")
+    rows = sorted(found.prefetch_related("cosignatures")[:count], key=lambda row: row.size, reverse=True)
+    if not rows:
+        return Stretch([], newer=False, older=False)
+    newer, older = published.filter(size__gt=rows[0].size), published.filter(size__lt=rows[-1].size)
+    return Stretch(rows, newer.exists(), older.exists())
 
 
 def named(policy: Policy, cosignatures: Collection[Cosignature]) -> set[str]:

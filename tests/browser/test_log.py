@@ -13,6 +13,7 @@ from ledger.tlog.cose import PrivateKey
 from tests.browser.conftest import keep
 from tests.browser.test_everyone import LOOKS
 from tests.world import BEGINNING, World
+from traceability.web.explorer import A_PAGE
 
 pytestmark = pytest.mark.browser
 
@@ -71,6 +72,31 @@ def test_without_a_script_everything_is_there(opens: Callable[..., Page], troubl
     expect(page).to_have_title("Checkpoints of the log · Unitproof")
     page.locator("summary").first.click()
     expect(page.locator("details[open] pre")).to_be_visible()
+
+
+def test_without_a_script_one_turns_the_pages_of_checkpoints(opens: Callable[..., Page], troubled: int) -> None:
+    first = models.Checkpoint.objects.exclude(published_at=None).latest("size")
+    models.Checkpoint.objects.bulk_create(
+        models.Checkpoint(
+            size=first.size + n,
+            previous=first.size,
+            root=bytes(32),
+            note=first.note,
+            created_at=BEGINNING,
+            published_at=BEGINNING,
+        )
+        for n in range(2, 2 + A_PAGE)  # the next size waits
+    )
+    page = opens(java_script_enabled=False)
+    page.goto("/log/checkpoints")
+    expect(page.get_by_role("link", name="Newer")).to_have_count(0)
+    sizes = page.locator(".heads h2")
+    newest = sizes.all_text_contents()
+    assert len(newest) == A_PAGE
+    page.get_by_role("link", name="Older").click()
+    assert sizes.first.text_content() == f"{first.size} entries"
+    page.get_by_role("link", name="Newer").click()
+    assert sizes.all_text_contents() == newest
 
 
 def test_by_keyboard_alone(page: Page, troubled: int) -> None:

@@ -39,7 +39,7 @@ from .refusals import reads
 
 #: The pages that stand beside each other: name of the address, title.
 PLACES = (("log", "Overview"), ("log-witnesses", "Witnesses"), ("log-checkpoints", "Checkpoints"))
-A_PAGE = 25  # checkpoints
+A_PAGE = 10  # checkpoints
 
 
 def _page(request: HttpRequest, name: str, place: str, **context: Any) -> HttpResponse:
@@ -188,12 +188,20 @@ class Cosigner:
 
 @reads
 def checkpoints(request: HttpRequest) -> HttpResponse:
-    """Every published head as it was signed, newest first."""
-    found = published.checkpoints(A_PAGE + 1, _size(request.GET.get("before")))
-    shown = [Published(row) for row in found[:A_PAGE]]
-    older = shown[-1].row.size if len(found) > A_PAGE else None
+    """Every published head as it was signed, newest first; a page goes on before a size, or ends after one."""
+    before, after = _size(request.GET.get("before")), _size(request.GET.get("after"))
+    if before is not None and after is not None:
+        raise Http404("no such page")
+    found = published.checkpoints(A_PAGE, below=before, above=after)
+    shown = [Published(row) for row in found.rows]
     return _page(
-        request, "log_checkpoints", "log-checkpoints", shown=shown, older=older, newest="before" not in request.GET
+        request,
+        "log_checkpoints",
+        "log-checkpoints",
+        shown=shown,
+        newer=shown[0].row.size if found.newer else None,
+        older=shown[-1].row.size if found.older else None,
+        newest=before is None and after is None,
     )
 
 

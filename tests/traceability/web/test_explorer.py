@@ -28,6 +28,7 @@ from tests.traceability.web.shelf import printed
 from tests.world import Party, World
 from traceability.cli import main
 from traceability.models import Submission
+from traceability.web import explorer
 from traceability.web.drawing import path_of
 from traceability.web.quorum import Member, drawn
 
@@ -98,7 +99,8 @@ def ledger_of(db: None) -> Callable[[int], None]:
 def test_the_public_pages_ask_as_little_of_a_long_log_as_of_a_short_one(
     client: Client, ledger_of: Callable[[int], None]
 ) -> None:
-    paths = ("/log/", "/log/witnesses", "/log/checkpoints", "/log/checkpoints?before=99")
+    pages = ("/log/checkpoints", "/log/checkpoints?before=99", "/log/checkpoints?after=9")
+    paths = ("/log/", "/log/witnesses", *pages)
     ledger_of(100)
     few = [queries(lambda path=path: client.get(path)) for path in paths]  # type: ignore[misc]
     models.Log.objects.all().delete()
@@ -246,15 +248,36 @@ def test_every_published_checkpoint_is_there_as_signed_newest_first(
 
 def test_pages_of_checkpoints_leave_out_none_and_repeat_none(client: Client, ledger_of: Callable[[int], None]) -> None:
     ledger_of(1000)
-    seen: list[int] = []
-    path: str | None = "/log/checkpoints"
-    while path:
-        page = client.get(path).text
-        seen += [int(size) for size in re.findall(r'<li id="c(\d+)">', page)]
-        found = re.search(r'rel="next" href="([^"]+)"', page)
-        path = found and found[1]
+    older = turns(client, "/log/checkpoints", "next")
+    seen = [size for page in older for size in page]
     expected = models.Checkpoint.objects.filter(published_at__isnull=False).order_by("-size")
     assert seen == list(expected.values_list("size", flat=True))
+
+
+def turns(client: Client, path: str | None, rel: str) -> list[list[int]]:
+    """What each page shows, from one to where there is none in this direction."""
+    pages = list[list[int]]()
+    while path:
+        page = client.get(path).text
+        pages.append([int(size) for size in re.findall(r'<li id="c(\d+)">', page)])
+        found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+        path = found and found[1]
+    return pages
+
+
+def test_pages_of_checkpoints_are_the_same_both_ways(client: Client, ledger_of: Callable[[int], None]) -> None:
+    ledger_of(1000)
+    older = turns(client, "/log/checkpoints", "next")
+    assert all(len(page) == explorer.A_PAGE for page in older[:-1])
+    newer = turns(client, f"/log/checkpoints?after={older[-1][-1] - 1}", "prev")
+    assert [size for page in reversed(newer) for size in page] == [size for page in older for size in page]
+    assert 'rel="prev"' not in client.get("/log/checkpoints").text
+
+
+@pytest.mark.django_db
+def test_a_page_goes_one_way(client: Client) -> None:
+    assert client.get("/log/checkpoints?before=9&after=3").status_code == 404
+    assert client.get("/log/checkpoints?after=x").status_code == 404
 
 
 @pytest.mark.django_db
