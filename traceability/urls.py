@@ -3,17 +3,18 @@
 from django.contrib import admin
 from django.urls import include, path
 from django.urls.resolvers import URLPattern
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
 from ledger.urls import urlpatterns as log
 
 from . import operations
+from .web.docs import Docs
 from .web.refusals import reads
 
 handler404 = "traceability.web.refusals.not_found"
 
 schema = reads(SpectacularAPIView.as_view())
-docs = reads(SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="traceability/api.html"))
+docs = reads(Docs.as_view())
 
 
 def only_read(patterns: list[URLPattern]) -> list[URLPattern]:

@@ -62,7 +62,7 @@ def test_the_pages_are_served_and_load_nothing_from_elsewhere(client: Client) ->
     assert page.status_code == 200
     loaded = re.findall(r'(?:src|href)="([^"]+)"', html)
     assert loaded
-    assert all(address.startswith("/") and not address.startswith("//") for address in loaded)
+    assert all(address.startswith(("/", "#")) and not address.startswith("//") for address in loaded)
     for address in loaded:
         if address.startswith("/static/"):
             assert finders.find(address.removeprefix("/static/")), address

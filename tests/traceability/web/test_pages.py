@@ -47,7 +47,7 @@ def test_no_page_needs_what_the_content_security_policy_forbids(template: Path) 
     assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)|https?://", source)
 
 
-@pytest.mark.parametrize("name", ["unitproof.css", "scan.js"])
+@pytest.mark.parametrize("name", ["unitproof.css", "scan.js", "api.js"])
 def test_no_style_or_script_comes_from_elsewhere(name: str) -> None:
     assert not re.search(r"https?://|@import", (FILES / "static" / "traceability" / name).read_text())
 
@@ -55,7 +55,8 @@ def test_no_style_or_script_comes_from_elsewhere(name: str) -> None:
 @pytest.mark.django_db
 def test_the_pages_on_the_api_lead_back_and_without_a_script_to_the_document(client: Client) -> None:
     page = client.get("/api/docs/").text
-    assert '<a href="/">Unitproof</a>' in page
+    assert re.search(r'<a class="wordmark" href="/">', page)
+    assert '<a href="/api/docs/" aria-current="page">API</a>' in page
     assert '<a href="/api/schema/">' in page.split("<noscript>")[1].split("</noscript>")[0]
 
 
