@@ -62,9 +62,10 @@ class Peer:
         (self.folder / "witnesses.policy").write_text(other.policy)
         (self.folder / "witnessed.policy").write_text(f"log {other.log}\nquorum none\n")
 
-    def serve(self) -> None:
+    def serve(self, **environment: str) -> None:
         command = [sys.executable, "-m", "gunicorn", "traceability.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        self.processes.append(Process([*command, "--threads", "4"], self.environment, self.folder / "gunicorn.log"))
+        environment = self.environment | environment
+        self.processes.append(Process([*command, "--threads", "4"], environment, self.folder / "gunicorn.log"))
         wait_for(f"gunicorn, see {self.folder}", lambda: listens(self.port))
 
     def grows(self) -> None:
@@ -109,3 +110,21 @@ def test_two_nodes_witness_each_other_and_neither_publishes_alone(peers: tuple[P
     assert north.size() == 5  # accepted and integrated; not published before its witness is back
     south.serve()
     wait_for("the witness's word", lambda: north.size() == 10)
+
+
+@pytest.mark.parametrize("fault", ["", ":error", ":stall:3"], ids=["kill", "error", "stall"])
+def test_i4_a_witness_that_fails_once_it_has_remembered_cosigns_the_same_when_asked_again(
+    peers: tuple[Peer, Peer], fault: str
+) -> None:
+    north, south = peers
+    south.stop()
+    south.serve(UNITPROOF_FAILPOINT=f"witness.remembered{fault}")
+    north.grows()
+    wait_for("a sweep", lambda: "waits for cosignatures" in (north.folder / "gunicorn.log").read_text())
+    assert north.size() == 0
+    south.stop()
+    south.serve()
+    for size in (5, 10):
+        wait_for("the witness's word", lambda size=size: north.size() == size)  # type: ignore[misc]
+        Policy.parse(f"log {north.log}\n{south.policy}").check(north.checkpoint())
+        north.grows()
