@@ -1,11 +1,15 @@
 """Who may issue which product, by the prefix statements in the log (FORMATS section 5)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from django.db.models import Q
+from django.db.models.functions import Substr
 
 from .gs1.application_identifiers import check
 from .models import Prefix
 
 GTIN_LENGTH = 14
+BATCH = 100  # names asked for at once: SQLite takes so many conditions, and no more than ten times as many
 COMPANY_PREFIX = range(4, 13)  # digits (GS1 General Specifications section 1.4.4)
 
 
@@ -28,6 +32,50 @@ def grant_prefix(gln: str, digits: Iterable[str], *, vouched_by: str, vouched_ki
         Prefix(partner_id=gln, digits=name, vouched_by=vouched_by, vouched_kid=vouched_kid, registered=number)
         for name in names
     )
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether there is a GTIN-14 that both names cover; a GTIN covers itself, a company prefix what has it behind the
+    first digit.
+
+    >>> overlaps("0614141", "061414"), overlaps("0614141", "50614141123457"), overlaps("0614141", "0614142")
+    (True, True, False)
+    """
+    if len(one) == len(other) == GTIN_LENGTH:
+        return one == other
+    shorter, longer = sorted(map(_behind_indicator, (one, other)), key=len)
+    return longer.startswith(shorter)
+
+
+def _behind_indicator(name: str) -> str:
+    return name[1:] if len(name) == GTIN_LENGTH else name
+
+
+def held_by_others(gln: str, digits: Sequence[str], *, before: int) -> dict[str, list[Prefix]]:
+    """By each of these names that covers what another party may issue: what that one holds, by entries before this
+    number, oldest first."""
+    others = Prefix.objects.exclude(partner_id=gln).filter(registered__lt=before).order_by("registered", "digits")
+    held: dict[str, list[Prefix]] = {}
+    for at in range(0, len(digits), BATCH):
+        some = digits[at : at + BATCH]
+        found: list[Prefix] = list(others.annotate(behind=Substr("digits", 2)).filter(_near(some)))
+        held |= {name: [row for row in found if overlaps(name, row.digits)] for name in some}
+    return {name: rows for name, rows in held.items() if rows}
+
+
+def _near(digits: Iterable[str]) -> Q:
+    """A little more than what these names overlap."""
+    near = Q(digits__in={shorter for name in digits for shorter in _covering(name)})
+    for name in digits:
+        if len(name) != GTIN_LENGTH:
+            near |= Q(digits__startswith=name) | Q(behind__startswith=name)
+    return near
+
+
+def _covering(name: str) -> list[str]:
+    """Itself, and every company prefix that covers all of it."""
+    behind = _behind_indicator(name)
+    return [name, *(behind[:length] for length in COMPANY_PREFIX if length < len(behind))]
 
 
 def licensees(gtins: Iterable[str]) -> dict[str, list[Prefix]]:

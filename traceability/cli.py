@@ -139,7 +139,10 @@ def approve(args: argparse.Namespace) -> None:
 
 
 def _register(node: "Node", said: statements.Statement, args: argparse.Namespace) -> None:
-    print(f"registered as entry {node.register(said, _key(args.key), args.keep)}")
+    done = node.register(said, _key(args.key), args.keep)
+    for each in done.warnings:
+        print(reporting.plain(f"warning {each}"), file=sys.stderr)
+    print(f"registered as entry {done.entry}")
 
 
 # ---- documents ------------------------------------------------------------------------------------------------------

@@ -105,12 +105,13 @@ class Node:
         """What every statement about a key or a right begins with."""
         return {"log": self.origin, "submitter": gln, "time": now(), "statement": str(uuid.uuid4())}
 
-    def register(self, statement: statements.Statement, key: PrivateKey, kept: Path | None = None) -> str:
-        """Hand in a statement about a key or a right: its entry, in hex."""
+    def register(self, statement: statements.Statement, key: PrivateKey, kept: Path | None = None) -> "Registered":
+        """Hand in a statement about a key or a right."""
         envelope = statements.sign(statement, key)
         if kept:
             keep(kept / statement.id, statement=envelope)
-        return read_text(self._hand_in("/api/v1/statements", envelope), "entry")
+        answer = self._hand_in("/api/v1/statements", envelope)
+        return Registered(read_text(answer, "entry"), warned(answer))
 
     def submit(self, received: bytes, key: PrivateKey, kept: Path | None = None) -> "Submitted":
         """Have a document drafted, check it, sign it, hand it in, and check what the node promised.
@@ -199,6 +200,14 @@ class Node:
 
 
 @dataclass(frozen=True)
+class Registered:
+    """A statement that was taken: its entry, in hex, and what is odd about it."""
+
+    entry: str
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
 class Submitted:
     """What was handed in, and what the node answered: all that its owner needs to prove it later."""
 
@@ -215,14 +224,14 @@ class Submitted:
     @property
     def warnings(self) -> list[str]:
         """What was wrong with the document, and read all the same."""
-        return [f"{each.get('code')} at {each.get('where')}: {each.get('detail')}" for each in self._told("warnings")]
+        return warned(self.answer)
 
     @property
     def exceptions(self) -> list[str]:
         """What was taken, and moves nothing, or less than it says."""
         return [
             f"{each.get('code')} at event {each.get('event')}, {each.get('epc') or 'no item'}: {each.get('detail')}"
-            for each in self._told("exceptions")
+            for each in told_of(self.answer, "exceptions")
         ]
 
     @property
@@ -232,10 +241,6 @@ class Submitted:
         known = len(told) if isinstance(told, list) else 0
         return f"{known} of {events} events were recorded before: nothing new happened to them" if known else ""
 
-    def _told(self, name: str) -> list[dict[str, Any]]:
-        told = self.answer.get(name)
-        return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
-
     @property
     def promise(self) -> bytes:
         return statements.unb64(read_text(self.answer, "promise"))
@@ -244,6 +249,17 @@ class Submitted:
         """Write each part to a file of its own. The opening is a secret."""
         names = ("document", "opening", "statement", "promise")
         keep(folder, **{name: getattr(self, name) for name in names})
+
+
+def warned(answer: Mapping[str, Any]) -> list[str]:
+    """What is wrong with something that was taken all the same."""
+    return [f"{each.get('code')} at {each.get('where')}: {each.get('detail')}" for each in told_of(answer, "warnings")]
+
+
+def told_of(answer: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    """The objects in a member of an answer; none, if it is no list of them."""
+    told = answer.get(name)
+    return [each for each in told if isinstance(each, dict)] if isinstance(told, list) else []
 
 
 def keep(folder: Path, **files: bytes) -> None:

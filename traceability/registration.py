@@ -7,8 +7,10 @@ before or after every statement that its party signs, never beside one. Changes 
 hold for all parties, so they are taken one by one, with the log held.
 """
 
+import logging
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -21,6 +23,7 @@ from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.errors import BadSignature
 from partners import licences, participants, prefixes, signing_keys
 from partners.errors import PartnerError
+from partners.models import Prefix as PrefixRow
 
 from . import governing
 from .errors import NotAllowed, NotSigned, Refusal
@@ -41,6 +44,8 @@ from .statements import (
     open_statement,
 )
 from .statements import Registration as Statement
+
+logger = logging.getLogger(__name__)
 
 #: What a party may say of itself with an earlier key of its own; an authority may say all of this, and the rest.
 OF_ITSELF = (Key, KeyRevocation)
@@ -216,6 +221,42 @@ def apply_prefix(opened: Opened[Prefix], number: int) -> None:
     prefixes.grant_prefix(
         prefix.about, prefix.gtins, vouched_by=opened.issuer, vouched_kid=opened.signed.kid, number=number
     )
+    _warn(prefix, number)
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something about a statement that holds, of which whoever says it may not have known."""
+
+    code: str
+    where: str
+    detail: str
+
+
+def remarks(row: Registration) -> list[Remark]:
+    """Of a prefix statement, where another party may issue some of the same products: two may, and no serial number is
+    used twice; but two offices that do not know of each other may have erred. Nobody is named to whoever asks."""
+    if row.kind != Prefix.kind():
+        return []
+    prefix = open_statement(bytes(row.envelope)).payload
+    assert isinstance(prefix, Prefix)
+    held = prefixes.held_by_others(prefix.about, prefix.gtins, before=row.entry_id)
+    return [Remark(OVERLAPS, name, _told_of(others)) for name, others in held.items()]
+
+
+OVERLAPS = "prefix_overlaps"
+
+
+def _told_of(others: list[PrefixRow]) -> str:
+    named = ", ".join(sorted({row.digits for row in others}))
+    return f"another party may issue some of these products already, by a statement about {named}"
+
+
+def _warn(prefix: Prefix, number: int) -> None:
+    """For the operator, who knows all parties and can ask."""
+    for name, others in prefixes.held_by_others(prefix.about, prefix.gtins, before=number).items():
+        holders = ", ".join(f"{row.partner_id} has {row.digits} by entry {row.registered}" for row in others)
+        logger.warning("%s: entry %d gives %s to %s, and %s", OVERLAPS, number, name, prefix.about, holders)
 
 
 def apply_licence(opened: Opened[Licence], number: int) -> None:

@@ -25,7 +25,7 @@ from traceability import statements
 from traceability.authorities import Authority, save
 from traceability.errors import NotAllowed, NotSigned, Refusal
 from traceability.models import Registration
-from traceability.registration import register
+from traceability.registration import register, remarks
 from traceability.statements import Key, KeyAlgorithm, KeyRevocation, Prefix, StatementError, open_promise, sign
 
 MAKER, STRANGER, AUTHORITY = "0614141000012", "0614141000029", "0614141000036"
@@ -256,6 +256,27 @@ class TestPrefixes:
         row = take(authority.grants(maker, GTIN, "0614142"))
         (licence,) = licensees([GTIN])[GTIN]
         assert (licence.partner_id, licence.vouched_by, licence.registered) == (MAKER, AUTHORITY, row.entry.number)
+
+    def test_what_another_party_may_issue_is_granted_and_remarked_on(
+        self, authority: Party, maker: Party, stranger: Party, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Two offices need not know of each other; and a second party may be meant to issue a product."""
+        other = Party("0614141000043")
+        save(settings.AUTHORITIES, [Authority(each.gln, each.key.public) for each in (authority, other)])
+        assert remarks(take(authority.grants(maker, "0614141"))) == []
+        assert caplog.messages == []
+        row = take(other.grants(stranger, GTIN, "0614142"))
+        assert [(each.code, each.where) for each in remarks(row)] == [("prefix_overlaps", GTIN)]
+        assert [each.partition(":")[0] for each in caplog.messages] == ["prefix_overlaps"]
+        assert f"gives {GTIN} to {STRANGER}, and {MAKER} has 0614141 by entry" in caplog.text
+        assert [licence.partner_id for licence in licensees([GTIN])[GTIN]] == [MAKER, STRANGER]
+
+    def test_of_what_a_party_is_granted_twice_nothing_is_said(
+        self, authority: Party, maker: Party, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        take(authority.grants(maker, "0614141"))
+        assert remarks(take(authority.grants(maker, GTIN))) == []
+        assert caplog.messages == []
 
     def test_nobody_grants_itself_a_product(self, enrolled: Party) -> None:
         assert refused(enrolled.grants(enrolled, GTIN), NotAllowed) == "authority_needed"

@@ -19,7 +19,7 @@ from tests.traceability.story import (
     refused,
     retracted,
 )
-from tests.world import BEGINNING, LOT, Party, World, gln, pallet, unit
+from tests.world import BEGINNING, GTIN, LOT, Party, World, gln, pallet, unit
 from traceability import statements
 from traceability.errors import NotAllowed, Refusal
 from traceability.models import Event, ExceptionCase, Sighting
@@ -297,6 +297,18 @@ def test_a_prefix_registered_since_changes_nothing_of_what_was_numbered_before(w
     said = statements.Prefix(about=world.distributor.gln, gtins=("9521098",), **world._from(world.authority))
     world.registers(said, world.authority.key)  # and the replay after the story gives what was judged then
     refused("not_licensed", world.maker.packs, world.maker.commissions(serial="A2"), into=pallet(2), error=NotAllowed)
+
+
+def test_of_two_who_may_issue_a_product_each_may_from_its_own_place_in_the_log_on(world: World) -> None:
+    """No serial number is used twice, whoever was first; and the replay after the story gives what was judged then."""
+    refused("gtin_not_licensed", world.distributor.commissions, serial="B1", error=NotAllowed)
+    first = world.maker.commissions(serial="A1")
+    said = statements.Prefix(about=world.distributor.gln, gtins=(GTIN,), **world._from(world.authority))
+    world.registers(said, world.authority.key)
+    refused("already_commissioned", world.distributor.commissions, serial="A1")
+    second = world.distributor.commissions(serial="B1")
+    refused("already_commissioned", world.maker.commissions, serial="B1")
+    assert (custody(first), custody(second)) == (("held", world.maker.gln), ("held", world.distributor.gln))
 
 
 def test_nobody_moves_what_a_party_has_that_lost_its_keys(world: World) -> None:

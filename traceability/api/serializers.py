@@ -4,6 +4,7 @@ The functions write plain members, for DRF's own serializers would cost a verifi
 `tests/traceability/api/test_schema.py` holds every answer against the descriptions.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -23,6 +24,7 @@ from ..listing import Page
 from ..models import Registration, Submission
 from ..openings import ItemOpening
 from ..records import exceptions_of
+from ..registration import remarks
 from ..sightings import Seen
 from ..statements import b64, open_statement
 from ..submission import write_exception
@@ -51,8 +53,8 @@ def _gln(help_text: str, **options: Any) -> drf.CharField:
 
 
 class Warned(drf.Serializer[Any]):
-    code = _text("Stable code of what was wrong and read all the same.")
-    where = _text("Where in the document.")
+    code = _text("Stable code of what was wrong, or looks so, and taken all the same.")
+    where = _text("Where in what was sent.")
     detail = _text("What it was.")
 
 
@@ -116,6 +118,7 @@ class RegisteredStatement(drf.Serializer[Any]):
     entry_salt = _text("What the entry was salted with, base64url: whoever has statement and salt finds the entry.")
     promise = _text("The node's promise to log it in time: a COSE_Sign1, base64url.")
     accepted = drf.DateTimeField(help_text="When it was accepted, UTC.")
+    warnings = Warned(many=True, help_text="What whoever says it may not have known. It holds all the same.")
 
 
 def registered(row: Registration) -> Members:
@@ -125,6 +128,7 @@ def registered(row: Registration) -> Members:
         "entry_salt": b64(bytes(row.entry_salt)),
         "promise": b64(bytes(row.promise)),
         "accepted": instant(row.accepted),
+        "warnings": [asdict(remark) for remark in remarks(row)],
     }
 
 

@@ -171,6 +171,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "already_held_legally": "A legal hold lies over it already.",
         "not_due": "It is kept until retention is over and every item of it has come to its end.",
         "submitter_needed": "Several parties have used this id.",
+        "prefix_overlaps": "A warning: another party may issue some of these product codes, too.",
     },
     "The log": {
         "log_error": "Something about the log that is not accepted.",
@@ -405,6 +406,7 @@ _NEXT = {
     "gtin_not_licensed": "An authority registers a prefix for it.",
     "packed_out_of_order": "Pack the inner first.",
     "event_id_reused": "Give a corrected event an eventID of its own.",
+    "prefix_overlaps": "If it was not meant, ask the operator of the node who that is.",
     "unknown_key": "Register it: `unitproof enrol`.",
     "key_already_registered": "Make a new one: `unitproof keygen`.",
     "opening_mismatch": "Draw a new draft.",

@@ -113,6 +113,16 @@ def test_of_what_was_recorded_before_it_says_so(
     assert said == [[], ["1 of 2 events were recorded before: nothing new happened to them"]]
 
 
+def test_whoever_grants_what_another_has_is_told_so(world: World, node: Any, tmp_path: Path, capsys: Any) -> None:
+    tasks.sweep()
+    (tmp_path / "office.pem").write_bytes(world.authority.key.to_pem())
+    office = ["--node", str(node(None).http.base_url), "--key", str(tmp_path / "office.pem")]
+    assert main(["prefix", *office, "--gln", world.authority.gln, "--about", world.distributor.gln, "0614141"]) == 0
+    said = capsys.readouterr()
+    assert said.out.startswith("registered as entry ")
+    assert said.err.startswith("warning prefix_overlaps at 0614141: another party may issue some of these products")
+
+
 class Liar(BaseHTTPRequestHandler):
     """Says to everything what its class was told to."""
 
@@ -175,7 +185,7 @@ def test_a_key_is_registered_by_whoever_may_without_an_account(world: World, nod
         )
 
     vouched = said()
-    entry = nobody.register(vouched, world.authority.key)
+    entry = nobody.register(vouched, world.authority.key).entry
     assert bytes(Registration.objects.get(statement_id=vouched.id).entry.entry).hex() == entry
     with pytest.raises(NodeRefused, match="unknown_key"):
         nobody.register(said(), PrivateKey.generate())

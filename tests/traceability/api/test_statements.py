@@ -18,6 +18,24 @@ from traceability.statements import open_promise, unb64
 STATEMENTS = "/api/v1/statements"
 
 
+def prefix_statement(world: World, about: str, *gtins: str) -> bytes:
+    said = statements.Prefix(about=about, gtins=gtins, **world._from(world.authority))
+    return statements.sign(said, world.authority.key)
+
+
+def test_what_another_party_holds_already_is_remarked_on_and_nobody_named(world: World, anybody: Api) -> None:
+    envelope = prefix_statement(world, world.distributor.gln, "061414112", "9521098")
+    first, again = anybody.post(STATEMENTS, envelope, COSE), anybody.post(STATEMENTS, envelope, COSE)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    ((code, where, detail),) = (tuple(each.values()) for each in first.json()["warnings"])
+    assert (code, where) == ("prefix_overlaps", "061414112")
+    assert detail.endswith("by a statement about 0614141")
+    assert world.maker.gln not in first.text
+    envelope = prefix_statement(world, world.pharmacy.gln, "9521099")
+    assert anybody.post(STATEMENTS, envelope, COSE).json()["warnings"] == []
+
+
 def key_statement(world: World, key: PrivateKey) -> statements.Key:
     return statements.Key(
         about=world.maker.gln,
