@@ -17,7 +17,7 @@ from zlib import compress
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from ledger import tasks
 from ledger.failpoint import failpoint
@@ -41,7 +41,6 @@ from .facts import Judgement
 from .lawful import unknown_item
 from .loading import load
 from .models import Draft, Submission
-from .models import Event as EventRow
 from .ordering import application_order
 from .promises import accept
 from .statements import b64
@@ -272,17 +271,6 @@ def capture(
             claim = claims.Claim(said.submitter, received, opening, statement)
             claims.keep_refused(refusal.contradictions, claim, now=now)
         raise
-
-
-def known_before(submission: Submission) -> list[int]:
-    """Positions of the events that were recorded before it, and moved nothing again: a resend is known, not an error.
-
-    An event that its own party told later is a copy since then, and was none when it was accepted: nothing before it
-    tells the same. So the answer stays what it was.
-    """
-    earlier = EventRow.objects.filter(identity=OuterRef("identity"), pk__lt=OuterRef("pk"))
-    copies = submission.events.filter(Exists(earlier), is_copy=True)
-    return list(copies.order_by("position").values_list("position", flat=True))
 
 
 def _check_time(said: statements.Submission, now: datetime) -> None:

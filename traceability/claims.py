@@ -37,7 +37,7 @@ def keep_taken(contradictions: Iterable[Exceptional], claim: Claim, *, now: date
     Sighting.objects.bulk_create(_rows(told.values(), claim, now), ignore_conflicts=True)
 
 
-def forget(statement: bytes) -> None:
+def drop_copy(statement: bytes) -> None:
     """What was refused once and taken later is the submission's to keep, and to erase."""
     kept = Sighting.objects.filter(statement_sha256=sha256(statement).digest(), statement__isnull=False)
     kept.update(statement=None, opening=None, document=None)

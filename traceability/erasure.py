@@ -352,7 +352,7 @@ def destroy(row: Submission, what: Iterable[Erased]) -> None:
             _destroy_event(each, opening, hashes[at : at + 32])
         row.document, row.header, row.fields_secret, row.warnings = b"", b"{}", GONE, []
         Draft.objects.filter(submission=row.submission, submitter=row.submitter).delete()
-    claims.forget(bytes(row.statement))
+    claims.drop_copy(bytes(row.statement))
     if Erased.ITEMS in what:
         row.items_secret = GONE
         row.events.update(lot=None, expiry=None)

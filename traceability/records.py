@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from zlib import compressobj, decompressobj
 
 from django.db import connection
+from django.db.models import Exists, OuterRef
 
 from . import bulk
 from .custody import Content, Head, Told, Voice
@@ -300,6 +301,17 @@ def exceptions_of(submission: Submission) -> list[Exceptional]:
     """What people have to look at in a submission that was taken, in the order in which it came up."""
     rows = ExceptionCase.objects.filter(event__submission=submission).order_by("pk")
     return [Exceptional(*row) for row in rows.values_list("event__position", "epc", "code", "detail")]
+
+
+def known_before(submission: Submission) -> list[int]:
+    """Positions of the events that were recorded before it, and moved nothing again: a resend is known, not an error.
+
+    An event that its own party told later is a copy since then, and was none when it was accepted: nothing before it
+    tells the same. So the answer stays what it was.
+    """
+    earlier = EventRow.objects.filter(identity=OuterRef("identity"), pk__lt=OuterRef("pk"))
+    copies = submission.events.filter(Exists(earlier), is_copy=True)
+    return list(copies.order_by("position").values_list("position", flat=True))
 
 
 def _contents_before(loaded: Loaded, tree: Tree, order: Sequence[int]) -> dict[tuple[int, str], Content]:

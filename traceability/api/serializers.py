@@ -14,7 +14,6 @@ from rest_framework import serializers as drf
 
 from partners.models import Partner
 
-from ..capture import known_before
 from ..custody import Status, Step, Voice
 from ..dscsa.verification import Answer, Checked, Outcome, Product, Proof, Verdict
 from ..epcis.events import Action
@@ -23,7 +22,7 @@ from ..history import Custody, Hop, Implied
 from ..listing import Page
 from ..models import Registration, Submission
 from ..openings import ItemOpening
-from ..records import exceptions_of
+from ..records import exceptions_of, known_before
 from ..registration import remarks
 from ..sightings import Seen
 from ..statements import b64, open_statement
