@@ -21,6 +21,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 _FOR_MINUTES = "public, max-age=300"
 _FOR_SECONDS = "public, max-age=1"
 _AWAY = (SignerRefuses, KeyMissing)  # which is another alarm's business
+_NO_SIGNER = ("The signer does not answer", "The key is with it: ask again in a moment.")
 
 
 @require_safe
@@ -49,7 +50,7 @@ def receipt_keys(request: HttpRequest) -> HttpResponseBase:
     try:
         return _answer(request, key_set(keys.receipt_keys()), content_type=KEYS_TYPE, cache=_FOR_MINUTES)
     except _AWAY:
-        return _problem(503, "The signer does not answer", "It has the key: ask again in a moment.")
+        return _problem(503, *_NO_SIGNER)
 
 
 @require_safe
@@ -58,7 +59,7 @@ def receipt_key(request: HttpRequest, kid: str) -> HttpResponseBase:
     try:
         known = keys.receipt_keys()
     except _AWAY:
-        return _problem(503, "The signer does not answer", "It has the key: ask again in a moment.")
+        return _problem(503, *_NO_SIGNER)
     for key in known:
         if kid in (urlsafe_b64encode(key.kid).rstrip(b"=").decode(), key.kid.hex()):
             return _answer(request, one_key(key), content_type="application/cose-key", cache=_FOR_MINUTES)
