@@ -5,7 +5,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .models import AccessRecord, ApiToken, Location, Partner, Prefix, SigningKey
+from .models import AccessRecord, ApiToken, Delegation, Licence, Location, Partner, Prefix, SigningKey
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -42,8 +42,19 @@ class SigningKeyAdmin(ReadOnly):
 
 @admin.register(Prefix)
 class PrefixAdmin(ReadOnly):
-    list_display = ("digits", "partner", "registered", "vouched_by")
+    list_display = ("digits", "partner", "registered", "revoked", "vouched_by")
     search_fields = ("digits",)
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnly):
+    list_display = ("__str__", "registered", "revoked", "vouched_by")
+
+
+@admin.register(Licence)
+class LicenceAdmin(ReadOnly):
+    list_display = ("licence", "partner", "valid_from", "valid_to", "registered", "revoked", "vouched_by")
+    search_fields = ("licence",)
 
 
 @admin.register(ApiToken)

@@ -40,5 +40,5 @@ def grant(
 
 def is_licensed(gln: str, state: str, at: datetime) -> bool:
     """Whether some licence covers the party there and then: of each, the last statement counts."""
-    last = {row.licence: row for row in Licence.objects.filter(partner_id=gln)}
+    last = {row.licence: row for row in Licence.objects.filter(partner_id=gln, revoked=None)}
     return any(state in row.states and row.valid_from <= at < row.valid_to for row in last.values())

@@ -3,10 +3,11 @@
     Partner ─┬─ Location     where it acts, from when to when
              ├─ SigningKey   which keys speak for it
              ├─ Prefix       which products it may issue
+             ├─ Delegation   who may act for it, and in what
              ├─ Licence      where it may trade
              └─ ApiToken     how its systems log in
 
-Keys and prefixes are what statements in the log said. What such a row keeps of the log is the *number* that its
+Keys and rights are what statements in the log said. What such a row keeps of the log is the *number* that its
 statement was accepted under: order decides what is valid, not the clock (FORMATS section 6).
 """
 
@@ -142,14 +143,29 @@ class SigningKey(models.Model):
         return "valid" if self.revoked is None else "revoked"
 
 
-class Prefix(models.Model):
+class Right(models.Model):
+    """What one statement in the log gives a partner, until another takes it back."""
+
+    vouched_by = models.CharField(max_length=13)  # GLN of who said so: an authority, or the partner
+    registered = models.BigIntegerField()  # number of the entry
+    revoked = models.BigIntegerField(null=True, blank=True)  # number of the entry that ended it
+
+    class Meta:
+        abstract = True
+
+    def in_force(self, number: int | None) -> bool:
+        """For what was accepted under this number; None: for what is accepted now, under a lock of the partner's."""
+        if number is None:
+            return self.revoked is None
+        return self.registered < number and (self.revoked is None or number < self.revoked)
+
+
+class Prefix(Right):
     """That a partner may issue a product, or all products of a company prefix."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="prefixes")
     digits = models.CharField(max_length=14)  # a GTIN-14, or a GS1 company prefix
-    vouched_by = models.CharField(max_length=13)  # GLN of the authority
     vouched_kid = models.BinaryField(max_length=32)
-    registered = models.BigIntegerField()  # number of the entry
 
     class Meta:
         ordering = ("digits",)
@@ -158,13 +174,38 @@ class Prefix(models.Model):
             models.UniqueConstraint(
                 fields=["digits", "partner", "registered"], name="prefix_is_named_once_a_statement"
             ),
+            models.CheckConstraint(
+                condition=Q(revoked__gt=F("registered")), name="prefix_is_revoked_after_it_is_given"
+            ),
         )
 
     def __str__(self) -> str:
         return f"{self.digits} by {self.partner_id}"
 
 
-class Licence(models.Model):
+class Delegation(Right):
+    """That another party may take some business steps for a partner, as its agent."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="delegations")
+    to = models.CharField(max_length=13)  # GLN of the agent
+    steps = models.JSONField()  # as canonical events write them, sorted
+    vouched_kid = models.BinaryField(max_length=32)
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="delegation_is_what_one_entry_says"),
+            models.CheckConstraint(
+                condition=Q(revoked__gt=F("registered")), name="delegation_is_revoked_after_it_is_given"
+            ),
+        )
+        indexes = (models.Index(fields=["to", "partner"], name="for_whom_one_may_act"),)
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.steps)} for {self.partner_id}, by {self.to}"
+
+
+class Licence(Right):
     """That an authority lets a partner trade in some states, from one day to another."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="licences")
@@ -173,13 +214,14 @@ class Licence(models.Model):
     states = models.JSONField()  # two letters each, sorted
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField()
-    vouched_by = models.CharField(max_length=13)  # GLN of the authority
-    registered = models.BigIntegerField()  # number of the entry
 
     class Meta:
         ordering = ("registered",)
         constraints = (
             models.UniqueConstraint(fields=["registered"], name="licence_is_what_one_entry_says"),
+            models.CheckConstraint(
+                condition=Q(revoked__gt=F("registered")), name="licence_is_revoked_after_it_is_given"
+            ),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="licence_ends_after_it_begins"),
         )
 

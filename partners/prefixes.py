@@ -54,7 +54,8 @@ def _behind_indicator(name: str) -> str:
 def held_by_others(gln: str, digits: Sequence[str], *, before: int) -> dict[str, list[Prefix]]:
     """By each of these names that covers what another party may issue: what that one holds, by entries before this
     number, oldest first."""
-    others = Prefix.objects.exclude(partner_id=gln).filter(registered__lt=before).order_by("registered", "digits")
+    in_force = Q(registered__lt=before) & (Q(revoked=None) | Q(revoked__gt=before))
+    others = Prefix.objects.exclude(partner_id=gln).filter(in_force).order_by("registered", "digits")
     held: dict[str, list[Prefix]] = {}
     for at in range(0, len(digits), BATCH):
         some = digits[at : at + BATCH]
@@ -79,7 +80,7 @@ def _covering(name: str) -> list[str]:
 
 
 def licensees(gtins: Iterable[str]) -> dict[str, list[Prefix]]:
-    """Of each GTIN-14, the statements that let somebody issue it, oldest first: one query."""
+    """Of each GTIN-14, the statements that let somebody issue it, revoked or not, oldest first: one query."""
     names = {gtin: names_of(gtin) for gtin in gtins}
     rows: dict[str, list[Prefix]] = {}
     for row in Prefix.objects.filter(digits__in={name for group in names.values() for name in group}):

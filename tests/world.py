@@ -191,9 +191,7 @@ class World:
         Partner.objects.create(gln=party.gln, name=name, role=role)
         self.enrols(party)
         if prefixes:
-            self.registers(
-                statements.Prefix(about=party.gln, gtins=prefixes, **self._from(self.authority)), self.authority.key
-            )
+            self.lets_issue(party, *prefixes)
         return party
 
     def enrols(self, party: Party, key: PrivateKey | None = None, by: Party | None = None) -> None:
@@ -211,6 +209,19 @@ class World:
         said = statements.KeyRevocation(about=of.gln, kid=key.public.kid, compromised=compromised, **self._from(by))
         self.registers(said, by.key)
 
+    def delegates(self, party: Party, to: Party, *steps: str) -> str:
+        """The party lets another act for it; the entry of that, in hexadecimal."""
+        said = statements.Delegation(about=party.gln, to=to.gln, steps=steps, **self._from(party))
+        return self.registers(said, party.key)
+
+    def takes_back(self, entry: str, of: Party, by: Party) -> str:
+        """What was given by that entry holds no more."""
+        return self.registers(statements.Revocation(about=of.gln, entry=entry, **self._from(by)), by.key)
+
+    def lets_issue(self, party: Party, *gtins: str) -> str:
+        said = statements.Prefix(about=party.gln, gtins=gtins, **self._from(self.authority))
+        return self.registers(said, self.authority.key)
+
     def renews_its_key(self, party: Party) -> None:
         """The old key vouches for a new one, which then takes the old one out of use."""
         old, new = party.key, PrivateKey.generate()
@@ -226,5 +237,7 @@ class World:
             "statement": str(uuid.uuid4()),
         }
 
-    def registers(self, statement: statements.Statement, key: PrivateKey) -> None:
-        registration.register(statements.sign(statement, key), now=self.now)
+    def registers(self, statement: statements.Statement, key: PrivateKey) -> str:
+        """Its entry, in hexadecimal."""
+        row, _ = registration.register(statements.sign(statement, key), now=self.now)
+        return bytes(row.entry.entry).hex()

@@ -119,6 +119,11 @@ def _of_others(document: Document, loaded: records.Loaded, party: str) -> frozen
     return loaded.of_others({epc for event in document.events for epc in event.named}, party)
 
 
+def _concealed(document: Document, loaded: records.Loaded, party: str) -> frozenset[str]:
+    """Of others' items, those of which the party is told no more than that they are not its own."""
+    return _of_others(document, loaded, party) - loaded.entrusted(document.events)
+
+
 def _tells_too_much(conflict: Conflict, others: Collection[str]) -> bool:
     """Whether it says more of another party's item than that it is not one's own. Who may issue a serial number may
     know that it was used; of logistic units, anybody may issue some."""
@@ -169,13 +174,13 @@ def _judge_discreetly(document: Document, submitter: Partner, now: datetime) -> 
     """As nothing is signed yet: of another party's items one is told as if they were unknown, and that one has asked
     about them is kept (invariant I7)."""
     loaded = load(document, submitter.gln, lock=False)
-    others = _of_others(document, loaded, submitter.gln)
+    others, concealed = _of_others(document, loaded, submitter.gln), _concealed(document, loaded, submitter.gln)
     asked: Collection[str] = others
     try:
         judged = _judge(document, loaded)
         asked = others & judged.told_anew
     except Conflict as conflict:
-        if not _tells_too_much(conflict, others):
+        if not _tells_too_much(conflict, concealed):
             raise
         unknown = unknown_item(str(conflict.epc))
         unknown.where = conflict.where
@@ -385,11 +390,11 @@ def _check_told(opening: Opening, loaded: records.Loaded) -> None:
 def _judge_openly(document: Document, loaded: records.Loaded, submitter: str) -> Judged:
     """The submitter has signed that it has what it names. If the record shows it in no possession, that is what it is
     told, and no more."""
-    others = _of_others(document, loaded, submitter)
+    concealed = _concealed(document, loaded, submitter)
     try:
         return _judge(document, loaded)
     except Conflict as conflict:
-        if not _tells_too_much(conflict, others):
+        if not _tells_too_much(conflict, concealed):
             raise
         detail = f"the record does not show {submitter} in possession of {conflict.epc}"
         told = Conflict(detail, code="not_holder", where=conflict.where, epc=conflict.epc)

@@ -1,6 +1,7 @@
 """The `unitproof` command: keys, statements and proofs, on the side of whoever signs or checks. Pure: no Django.
 
 keygen ─> enrol ─> prefix       who speaks, who may issue what
+delegate, licence; revoke       who may act for whom, and trade where; and no longer
 submit, or sign; collect        what happened; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
 watch                           what a node has under one's name
@@ -78,6 +79,30 @@ def prefix(args: argparse.Namespace) -> None:
     """Let a party issue GTINs, or all GTINs of a company prefix; said by an authority."""
     with _node(args) as node:
         said = statements.Prefix(about=args.about, gtins=tuple(sorted(args.gtin)), **node.said_by(args.gln))
+        _register(node, said, args)
+
+
+def delegate(args: argparse.Namespace) -> None:
+    """Let another party take some business steps for one, as its agent; said by the party itself, or an authority."""
+    with _node(args) as node:
+        said = statements.Delegation(
+            about=args.about or args.gln,
+            to=args.to,
+            steps=tuple(sorted(set(args.step), key=statements.name_order)),
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+def revoke(args: argparse.Namespace) -> None:
+    """Take back a key, or a right that stands in an entry of the log: by whoever gave it, or an authority."""
+    about = args.about or args.gln
+    with _node(args) as node:
+        begun = node.said_by(args.gln)
+        if args.entry:
+            said: statements.Registration = statements.Revocation(about=about, entry=args.entry, **begun)
+        else:
+            said = statements.KeyRevocation(about=about, kid=args.kid, compromised=args.compromised, **begun)
         _register(node, said, args)
 
 
@@ -483,18 +508,12 @@ def _parser() -> argparse.ArgumentParser:
     made = command(keygen)
     made.add_argument("--out", type=Path, required=True, help="file for the secret key; must not exist")
     made.add_argument("--alg", choices=sorted(ALGORITHMS), default="ed25519")
-    for verb, about in ((enrol, "GLN the new key speaks for; default: --gln"), (prefix, "GLN that may issue")):
+    for verb, form in FORMS.items():
         added = command(verb, node=True)
         added.add_argument("--key", type=Path, required=True, help="key that signs the statement")
         added.add_argument("--gln", required=True, type=_gln, help="GLN of whoever signs it")
         added.add_argument("--keep", type=Path, metavar="FOLDER", help="what was signed, in a folder of its own there")
-        added.add_argument("--about", required=verb is prefix, type=_gln, help=about)
-        if verb is enrol:
-            added.add_argument("--new-key", type=Path, required=True, help="key to register")
-        else:
-            added.add_argument("gtin", nargs="+", type=_gtin, help="GTIN-14 or company prefix")
-
-    _rights(command)
+        form(added)
     signing = command(sign)
     signing.add_argument("document", type=Path)
     signing.add_argument("--draft", type=Path, required=True, help="the draft, as the node answered it")
@@ -552,33 +571,76 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _rights(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """What authorities and governors say."""
-    for verb in (licence, propose, approve):
-        added = command(verb, node=True)
-        added.add_argument("--key", type=Path, required=True, help="key that signs the statement")
-        added.add_argument("--gln", required=True, type=_gln, help="GLN of whoever signs it")
-        if verb is licence:
-            added.add_argument("--about", required=True, type=_gln, help="GLN that is licensed")
-            added.add_argument("--licence", required=True, help="its number")
-            added.add_argument("--role", required=True)
-            added.add_argument("--valid-from", required=True, type=_day, metavar="DATE")
-            added.add_argument("--valid-to", required=True, type=_day, metavar="DATE", help="the first day without it")
-            added.add_argument("state", nargs="+", help="two letters")
-        elif verb is approve:
-            added.add_argument("entry", help="as `propose` printed it: 64 hexadecimal digits")
-        else:
-            what = added.add_subparsers(required=True, dest="what", metavar="WHAT")
-            admit = what.add_parser("admit", help="a party takes part")
-            admit.add_argument("--name", required=True)
-            admit.add_argument("--role", required=True)
-            leave = what.add_parser("exit", help="a party takes part no longer")
-            for each in (admit, leave):
-                each.add_argument("--about", required=True, type=_gln)
-            rules = what.add_parser("rules", help="who witnesses, who accredits, who governs")
-            rules.add_argument("--policy", type=Path, required=True, help="a policy file with `governance`")
-            rules.add_argument("--version", type=int, required=True, help="one more than now")
-            rules.add_argument("--activation", type=int, default=0, help="index of the log; at once by default")
+def _enrol_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", type=_gln, help="GLN the new key speaks for; default: --gln")
+    added.add_argument("--new-key", type=Path, required=True, help="key to register")
+
+
+def _prefix_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", required=True, type=_gln, help="GLN that may issue")
+    added.add_argument("gtin", nargs="+", type=_gtin, help="GTIN-14 or company prefix")
+
+
+def _delegate_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", type=_gln, help="GLN that is acted for; default: --gln")
+    added.add_argument("--to", required=True, type=_gln, help="GLN of the agent")
+    added.add_argument("step", nargs="+", help="business steps, as CBV 2.0 has them: packing, shipping, ...")
+
+
+def _licence_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", required=True, type=_gln, help="GLN that is licensed")
+    added.add_argument("--licence", required=True, help="its number")
+    added.add_argument("--role", required=True)
+    added.add_argument("--valid-from", required=True, type=_day, metavar="DATE")
+    added.add_argument("--valid-to", required=True, type=_day, metavar="DATE", help="the first day without it")
+    added.add_argument("state", nargs="+", help="two letters")
+
+
+def _revoke_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", type=_gln, help="GLN whose key or right it is; default: --gln")
+    either = added.add_mutually_exclusive_group(required=True)
+    either.add_argument("--kid", type=_kid, help="of the key, as `keygen` printed it")
+    either.add_argument("--entry", type=_entry, metavar="HEX", help="as the statement was registered")
+    since = "since when others may have had the key; by default it was lost, not stolen"
+    added.add_argument("--compromised", type=_day, metavar="DATE", help=since)
+
+
+def _propose_form(added: argparse.ArgumentParser) -> None:
+    what = added.add_subparsers(required=True, dest="what", metavar="WHAT")
+    admit = what.add_parser("admit", help="a party takes part")
+    admit.add_argument("--name", required=True)
+    admit.add_argument("--role", required=True)
+    leave = what.add_parser("exit", help="a party takes part no longer")
+    for each in (admit, leave):
+        each.add_argument("--about", required=True, type=_gln)
+    rules = what.add_parser("rules", help="who witnesses, who accredits, who governs")
+    rules.add_argument("--policy", type=Path, required=True, help="a policy file with `governance`")
+    rules.add_argument("--version", type=int, required=True, help="one more than now")
+    rules.add_argument("--activation", type=int, default=0, help="index of the log; at once by default")
+
+
+def _approve_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("entry", type=_entry, help="as `propose` printed it: 64 hexadecimal digits")
+
+
+#: What is said of keys, rights and rules, and what else it takes to say it.
+FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
+    enrol: _enrol_form,
+    prefix: _prefix_form,
+    delegate: _delegate_form,
+    licence: _licence_form,
+    revoke: _revoke_form,
+    propose: _propose_form,
+    approve: _approve_form,
+}
+
+
+def _kid(text: str) -> bytes:
+    try:
+        kid: bytes = statements.HASH.read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not a kid: {text!r}; expected 43 characters of base64url") from error
+    return kid
 
 
 def _day(text: str) -> datetime:

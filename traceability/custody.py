@@ -7,7 +7,7 @@ item's leaf cannot say by itself is the event's plan: it goes to `submission.py`
 computes every root again before signing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -164,10 +164,16 @@ def whose_act(event: Event, operator_of: OperatorOf) -> str | None:
     return None
 
 
-def voice(event: Event, submitter: str, operator_of: OperatorOf) -> Told:
+Delegated: TypeAlias = Collection[tuple[str, str | None]]
+"""For whom the submitter may take which business steps: GLN and step, by delegations in force."""
+
+
+def voice(event: Event, submitter: str, operator_of: OperatorOf, delegated: Delegated = ()) -> Told:
     """As whom `submitter` tells the event."""
     party = whose_act(event, operator_of)
-    return Told(Voice.ACTOR) if party in (None, submitter) else Told(Voice.REPORTER, party)
+    if party in (None, submitter):
+        return Told(Voice.ACTOR)
+    return Told(Voice.AGENT if (party, event.biz_step) in delegated else Voice.REPORTER, party)
 
 
 # ---- heads and plans ------------------------------------------------------------------------------------------------

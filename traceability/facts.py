@@ -157,8 +157,8 @@ def anybody(*_: str) -> bool:
 class Past:
     """How an item came to be what it is, by its EPC: asked only of what is late, reported, taken over or refused."""
 
-    def had_part(self, _: str) -> bool:
-        """Whether the submitter has ever moved it, or what it was in then."""
+    def had_part(self, _: str, party: str) -> bool:
+        """Whether the party has ever moved it, or what it was in then."""
         return False
 
     def told_last(self, _: str) -> bool:

@@ -164,7 +164,8 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
     CASE WHEN entry."index" < (SELECT published FROM ledger_log) THEN entry."index" END,
     CASE WHEN told.how = 'begun' THEN s.header END,
     told.how = 'begun' AND EXISTS (
-        SELECT 1 FROM partners_prefix AS may WHERE may.partner_id = e.party
+        SELECT 1 FROM partners_prefix AS may
+        WHERE may.partner_id = e.party AND (may.revoked IS NULL OR may.revoked > s.entry_id)
         AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
     "key".compromised IS NOT NULL,
     told.how IN ('is', 'was') AND EXISTS (

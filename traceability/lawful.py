@@ -145,7 +145,7 @@ class Lawful:
         ends = self.step in ENDS and not self.by_others
         if ends and custody.status in TERMINAL:
             return False
-        if not (self.by_others or item.is_with(self.party) or self.facts.past.had_part(item.epc)):
+        if not (self.by_others or item.is_with(self.party) or self.facts.past.had_part(item.epc, self.party)):
             raise self._conflict(item, "not_holder", f"{item.epc} is held by another party")
         if ends:
             ended = MOVES[Status.HELD, self.step]
@@ -239,7 +239,7 @@ class Lawful:
     def _is_own_slip(self, item: ItemState) -> bool:
         """Whoever has an item, is to have it, or was the last to send it, says things twice and out of order. But who
         ends or begins what it has let go of has another in its hands."""
-        outer, party = item.outermost, self.facts.submitter
+        outer, party = item.outermost, self.facts.submitter if self.by_others else self.party
         if party == (outer.consignee if outer.status is Status.IN_TRANSIT else outer.possessor):
             return True
         if self.step in ENDS or self.step is Step.COMMISSION:

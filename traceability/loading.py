@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from django.db import connection
 
+from partners.delegations import delegations_to
 from partners.errors import UnknownPartner
 from partners.gs1.identifiers import gln_of, is_sscc
 from partners.models import Location, Operators, Prefix, SigningKey
@@ -30,6 +31,7 @@ from .custody import (
     Status,
     Step,
     Told,
+    Voice,
     empties,
     possessor,
     step_of,
@@ -71,7 +73,7 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
     def operator_of(gln: str, event: Event) -> str:
         return operators.at(gln, event.time)
 
-    told = replay.told if replay else tuple(voice(event, submitter, operator_of) for event in events)
+    told = replay.told if replay else _told(events, submitter, operator_of, lock=lock)
     originals = corrections.originals(events, told, submitter, as_of)
     named = {epc for event in events for epc in event.named}
     named.update(epc for original in originals.values() for epc in original.put_back_with)
@@ -79,7 +81,12 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
     past = RecordedPast({row[1]: key for key, row in rows.items()}, submitter, as_of)
     consignees = replay.consignees if replay else _consignees(events, operator_of)
     states, contents = _states(rows, parents), _contents(events, rows)
-    closed = {state.epc for state in states if state.epc in contents and not state.is_had_by(submitter)}
+    entrusted = _entrusted(events, told)
+    closed = {
+        state.epc
+        for state in states
+        if state.epc in contents and not any(map(state.is_had_by, {submitter, *entrusted.get(state.epc, ())}))
+    }
     facts = Facts(
         submitter=submitter,
         may_issue=_issuers(events, told, as_of),
@@ -95,6 +102,26 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
     )
     heads = {row[1]: Head(row[3] and bytes(row[3]), content_of(row[4], row[5])) for row in rows.values()}
     return Loaded(told, Board(states, facts), heads, contents)
+
+
+def _told(events: Sequence[Event], submitter: str, operator_of: OperatorOf, *, lock: bool) -> tuple[Told, ...]:
+    """As whom each event is told. Delegations are looked for where the submitter tells of another's acts."""
+    told = tuple(voice(event, submitter, operator_of) for event in events)
+    others = {how.spoken_for for how in told} - {None}
+    delegated = delegations_to(submitter, sorted(filter(None, others)), lock=lock) if others else frozenset()
+    if not delegated:
+        return told
+    return tuple(voice(event, submitter, operator_of, delegated) for event in events)
+
+
+def _entrusted(events: Iterable[Event], told: Iterable[Told]) -> dict[str, set[str]]:
+    """By container that is packed or unpacked, the parties whose agent the submitter is in that: what is in it is then
+    the agent's to know, if they have it."""
+    parties: dict[str, set[str]] = {}
+    for event, how in zip(events, told, strict=True):
+        if how.voice is Voice.AGENT and how.spoken_for and event.parent_id:
+            parties.setdefault(event.parent_id, set()).add(how.spoken_for)
+    return parties
 
 
 def _consignees(events: Sequence[Event], operator_of: OperatorOf) -> dict[int, str | None]:
@@ -238,7 +265,7 @@ def _issuers(events: Sequence[Event], told: Sequence[Told], as_of: int | None) -
     for some in _batches(sorted(gtins)):
         granted |= licensees(some)
     return lambda party, gtin: any(
-        prefix.partner_id == party and (as_of is None or prefix.registered < as_of) for prefix in granted.get(gtin, ())
+        prefix.partner_id == party and prefix.in_force(as_of) for prefix in granted.get(gtin, ())
     )
 
 
@@ -259,7 +286,7 @@ def _numberers(events: Sequence[Event], told: Sequence[Told], as_of: int | None)
 
     def may_number(party: str, epc: str) -> bool:
         prefixes = granted.get(epc.removeprefix(_SSCC), ())
-        known = {prefix.partner_id for prefix in prefixes if as_of is None or prefix.registered < as_of}
+        known = {prefix.partner_id for prefix in prefixes if prefix.in_force(as_of)}
         return party in known or not known
 
     return may_number

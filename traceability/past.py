@@ -17,8 +17,8 @@ class RecordedPast(Past):
         self._keys, self._submitter = keys, submitter
         self._until = 2**63 - 1 if as_of is None else as_of  # number of the entry that asks: a replay knows no later
 
-    def had_part(self, epc: str) -> bool:
-        return self._keys.get(epc) in self._had_part
+    def had_part(self, epc: str, party: str) -> bool:
+        return (self._keys.get(epc), party) in self._parts
 
     def told_last(self, epc: str) -> bool:
         return self._keys.get(epc) in self._told_last
@@ -30,9 +30,8 @@ class RecordedPast(Past):
         return self._shippers.get(self._keys.get(epc, 0))
 
     @cached_property
-    def _had_part(self) -> frozenset[int]:
-        rows = bulk.select_in(_PARTIES, list(self._keys.values()), "bigint")
-        return frozenset(key for key, party in rows if party == self._submitter)
+    def _parts(self) -> frozenset[tuple[int, str]]:
+        return frozenset(bulk.select_in(_PARTIES, list(self._keys.values()), "bigint"))
 
     @cached_property
     def _told_last(self) -> frozenset[int]:

@@ -21,7 +21,7 @@ from ledger import anchoring, log
 from ledger.models import Checkpoint
 from partners import access
 from partners.gs1.identifiers import gtin_of
-from partners.models import Partner, SigningKey
+from partners.models import Delegation, Partner, Right, SigningKey
 from partners.prefixes import licensees
 
 from . import governing
@@ -94,25 +94,45 @@ def _waiting() -> NotIntegratedYet:
 
 
 def _rights(found: Chain, hops: Iterable[Hop], head: Checkpoint | None) -> list[Entered]:
-    """Each key that signed, with those that vouched for it, its revocation, and the key of that; the licence to issue
-    the GTIN; and the changes of the rules by which all of that counts."""
-    rows: dict[int, Registration] = {}
+    """Each key that signed, with those that vouched for it, its revocation, and the key of that; the prefix by which
+    the GTIN may be issued; the delegation of each agent; and the changes of the rules by which all of that counts."""
+    rows = {row.entry_id: row for row in _registrations(_granted(found, hops))}
     known: set[tuple[str, bytes]] = set()
-    wanted = {(hop.submitter, hop.kid) for hop in hops}
+    wanted = {(hop.submitter, hop.kid) for hop in hops} | {_signer(row) for row in rows.values()}
     while wanted:
         keys = [key for key in SigningKey.objects.filter(partner_id__in={gln for gln, _ in wanted})
                 if (key.partner_id, bytes(key.kid)) in wanted]  # fmt: skip
         said = _registrations(number for key in keys for number in (key.registered, key.revoked) if number is not None)
         rows |= {row.entry_id: row for row in said}
         known |= wanted
-        wanted = {(row.issuer, open_statement(bytes(row.envelope)).signed.kid) for row in said} - known
-    if found.begun is not None and (gtin := gtin_of(found.epc)):
-        party = found.begun.party
-        licences = [prefix.registered for prefix in licensees([gtin])[gtin] if prefix.partner_id == party]
-        rows |= {row.entry_id: row for row in _registrations(licences)}
+        wanted = {_signer(row) for row in said} - known
     if head is not None and governing.is_governed():
         rows |= {row.entry_id: row for row in governing.changes(head.size)}
     return [_entered(row) for row in rows.values()]
+
+
+def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
+    """Numbers of the statements about rights that it rests on, and of those that took them back since."""
+    rights: list[Right] = []
+    if found.begun is not None and (gtin := gtin_of(found.epc)):
+        rights += [prefix for prefix in licensees([gtin])[gtin] if prefix.partner_id == found.begun.party]
+    acts = [hop for hop in hops if hop.voice is Voice.AGENT]
+    if acts:
+        given = Delegation.objects.filter(to__in={hop.submitter for hop in acts})
+        rights += [row for row in given if any(_rests_on(hop, row) for hop in acts)]
+    for right in rights:
+        yield right.registered
+        if right.revoked is not None:
+            yield right.revoked
+
+
+def _rests_on(hop: Hop, row: Delegation) -> bool:
+    named = (row.partner_id, row.to) == (hop.party, hop.submitter) and hop.biz_step in row.steps
+    return named and row.in_force(hop.accepted)
+
+
+def _signer(row: Registration) -> tuple[str, bytes]:
+    return row.issuer, open_statement(bytes(row.envelope)).signed.kid
 
 
 def _registrations(numbers: Iterable[int]) -> list[Registration]:

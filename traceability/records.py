@@ -50,6 +50,16 @@ class Loaded:
         items = [item for epc in named if (item := self.board.items.get(epc)) is not None and item.status is not None]
         return frozenset(item.epc for item in items if not item.is_had_by(party))
 
+    def entrusted(self, events: Iterable[Event]) -> frozenset[str]:
+        """Those that an event names of a party that has them, and whose agent tells the event."""
+        return frozenset(
+            epc
+            for event, how in zip(events, self.told, strict=True)
+            if how.voice is Voice.AGENT and how.spoken_for is not None
+            for epc in event.named
+            if (item := self.board.items.get(epc)) is not None and item.is_had_by(how.spoken_for)
+        )
+
 
 # ---- values and columns ---------------------------------------------------------------------------------------------
 

@@ -16,16 +16,21 @@ from hashlib import sha256
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from ledger import log, tasks
 from ledger.keys import node_key
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.errors import BadSignature
-from partners import licences, participants, prefixes, signing_keys
+from partners import delegations, licences, participants, prefixes, signing_keys
 from partners.errors import PartnerError
+from partners.models import Delegation as DelegationRow
+from partners.models import Licence as LicenceRow
 from partners.models import Prefix as PrefixRow
+from partners.models import Right
 
 from . import governing
+from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
 from .models import Registration
 from .promises import accept
@@ -33,6 +38,7 @@ from .rules import PROPOSED, NotGoverned
 from .statements import (
     PARTICIPATION,
     Approval,
+    Delegation,
     Key,
     KeyRevocation,
     Licence,
@@ -41,6 +47,7 @@ from .statements import (
     PartnerExit,
     Policy,
     Prefix,
+    Revocation,
     open_statement,
 )
 from .statements import Registration as Statement
@@ -48,11 +55,11 @@ from .statements import Registration as Statement
 logger = logging.getLogger(__name__)
 
 #: What a party may say of itself with an earlier key of its own; an authority may say all of this, and the rest.
-OF_ITSELF = (Key, KeyRevocation)
+OF_ITSELF = (Key, KeyRevocation, Delegation)
 
 
 def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
-    """Take a statement about a key or a prefix: its row and the node's promise, the same again on retry.
+    """Take a statement about a key or a right: its row and the node's promise, the same again on retry.
 
     Raises, and stores nothing, unless (1) it is well formed, (2) for this log, (3) not another statement under a
     used id, (4) signed by a key that speaks for its issuer, who (5) may say this, and (6) it changes something.
@@ -178,7 +185,7 @@ def check_signer(opened: Opened[Statement]) -> None:
         opened.signed.check(authority or partners_key(opened))
     except BadSignature as error:
         raise NotSigned(error.detail, code=error.code, expected=error.expected, found=error.found) from error
-    if authority is None and not (type(opened.payload) in OF_ITSELF and opened.issuer == opened.payload.about):
+    if authority is None and not (opened.issuer == opened.payload.about and is_its_own(opened)):
         detail = "only an authority that this node knows may say this"
         raise NotAllowed(
             detail,
@@ -187,6 +194,18 @@ def check_signer(opened: Opened[Statement]) -> None:
             expected=" or ".join(sorted({gln for gln, _ in accredits})) or "an authority: this node knows none",
             found=opened.issuer,
         )
+
+
+def is_its_own(opened: Opened[Statement]) -> bool:
+    """Whether a party may say this of itself: it may take back what it said, too."""
+    if isinstance(opened.payload, Revocation):
+        return said_in(opened.payload.entry).filter(issuer=opened.issuer).exists()
+    return isinstance(opened.payload, OF_ITSELF)
+
+
+def said_in(entry: str) -> QuerySet[Registration]:
+    """The statement of a right in this entry of the log, if it is one."""
+    return Registration.objects.filter(kind__in=REVOCABLE, entry__entry=bytes.fromhex(entry))
 
 
 def partners_key(opened: Opened[Statement]) -> PublicKey:
@@ -211,7 +230,7 @@ def apply_key(opened: Opened[Key], number: int) -> None:
     )
 
 
-def apply_revocation(opened: Opened[KeyRevocation], number: int) -> None:
+def apply_key_revocation(opened: Opened[KeyRevocation], number: int) -> None:
     revoked = opened.payload
     signing_keys.revoke_key(revoked.about, revoked.kid, number=number, compromised=revoked.compromised)
 
@@ -259,6 +278,29 @@ def _warn(prefix: Prefix, number: int) -> None:
         logger.warning("%s: entry %d gives %s to %s, and %s", OVERLAPS, number, name, prefix.about, holders)
 
 
+def apply_delegation(opened: Opened[Delegation], number: int) -> None:
+    said = opened.payload
+    unknown = next((step for step in said.steps if step not in set(BizStep) and ":" not in step), None)
+    if unknown is not None:  # it would never let anybody do anything
+        detail, expected = "no business step", "a word of CBV 2.0, such as packing, or a full URI"
+        raise PartnerError(detail, code="unknown_step", where="steps", expected=expected, found=unknown)
+    delegations.delegate(
+        said.about, said.to, said.steps, vouched_by=opened.issuer, vouched_kid=opened.signed.kid, number=number
+    )
+
+
+def apply_revocation(opened: Opened[Revocation], number: int) -> None:
+    """From its entry on, a right that was given holds no more; what rested on it before stands."""
+    revoked = opened.payload
+    given = said_in(revoked.entry).filter(about=revoked.about).first()
+    if given is None:
+        detail, expected = "there is no such statement about this party", f"the entry of a {', '.join(REVOCABLE)}"
+        raise PartnerError(detail, code="nothing_to_revoke", where="entry", expected=expected, found=revoked.entry)
+    rows = REVOCABLE[given.kind]._default_manager.filter(registered=given.entry_id, revoked=None)
+    if not rows.update(revoked=number):
+        raise PartnerError("this was revoked already", code="revoked_twice", where="entry", found=revoked.entry)
+
+
 def apply_licence(opened: Opened[Licence], number: int) -> None:
     licence = opened.payload
     licences.grant(
@@ -284,13 +326,21 @@ def adopt_exit(partner: PartnerExit, number: int) -> None:
 #: What a statement of each kind changes. Kinds that are absent are not registered here.
 APPLY: dict[type[Statement], Callable[..., None]] = {
     Key: apply_key,
-    KeyRevocation: apply_revocation,
+    KeyRevocation: apply_key_revocation,
     Prefix: apply_prefix,
+    Delegation: apply_delegation,
+    Revocation: apply_revocation,
     Licence: apply_licence,
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
+}
+#: What can be taken back again, by kind, and the rows that it made.
+REVOCABLE: dict[str, type[Right]] = {
+    Prefix.kind(): PrefixRow,
+    Delegation.kind(): DelegationRow,
+    Licence.kind(): LicenceRow,
 }
 #: What follows when enough governors have agreed to it.
 ADOPT: dict[type[Statement], Callable[..., None]] = {Partner: adopt_partner, PartnerExit: adopt_exit}

@@ -397,12 +397,20 @@ class _Rehash(_Logged):
         if len(stored) != LEAF * len(event.named) or not KINDS.keys() >= set(stored[::LEAF]):
             self._event_differs(row, "leaves", "not a leaf for every EPC that the event names")
             return None
+        if row["voice"] == Voice.AGENT and not self._is_agent(row):
+            self._event_differs(
+                row, "voice", f"no delegation made {self.submitter} the agent of {row['party']} in this"
+            )
         self.remains = bytes(row["remains"] or b"")
         leaf = self._leaf(position, event, _told(row, self.submitter), stored)
         if leaf == signed or not self.are_signed:
             return leaf
         self._blame_event(position, event, row, stored, signed)
         return leaf
+
+    def _is_agent(self, row: Mapping[str, Any]) -> bool:
+        number = self.row.entry_id
+        return self.rights.may_act(row["party"], by=self.submitter, step=row["biz_step"], number=number)
 
     def _leaf(self, position: int, event: Event, told: Told | None, stored: bytes) -> bytes | None:
         """The leaf by which the event stands in what was signed, from the leaves stored of its items."""

@@ -114,6 +114,8 @@ def number(count: int, what: str) -> str:
 
 def _hop(hop: HopReport) -> str:
     told = f"signed by {hop.signer}" if hop.signed else f"told by {hop.signer}, not signed by {hop.party}"
+    if hop.voice == "agent":
+        told += f" for {hop.party}"
     marks = [f"implied: {what}" for what in hop.implied] + ["reverted"] * hop.reverted
     return f"  {hop.time}  {hop.biz_step or hop.action:<14} {hop.party or '':<13}  {told}, entry {hop.index}" + "".join(
         f"; {mark}" for mark in marks

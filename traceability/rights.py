@@ -14,14 +14,16 @@ from ledger.audit import WHOLE, Difference
 from ledger.models import Entry
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.merkle import leaf_hash, root_of
+from partners.models import Delegation as DelegationRow
 from partners.models import Licence as LicenceRow
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
-from partners.models import SigningKey
+from partners.models import Right, SigningKey
 
 from . import governing, statements
 from .models import LegalHold as HoldRow
 from .models import Registration, Submission
+from .registration import OF_ITSELF
 from .rules import PROPOSED, Rules
 from .statements import BY_NODE, Erased, Opened
 
@@ -29,7 +31,7 @@ KeyName = tuple[str, bytes]  # GLN, kid
 WHAT = {"erased": Erased.FIELDS, "items_erased": Erased.ITEMS}  # columns of Submission
 FEW = 1000  # submissions among which one too many is looked for
 _KEY_FIELDS = ("alg", "public", "vouched_by", "vouched_kid", "registered", "revoked", "compromised")
-_PREFIX_FIELDS = ("partner", "digits", "vouched_by", "vouched_kid", "registered")
+_PREFIX_FIELDS = ("partner", "digits", "vouched_by", "vouched_kid", "registered", "revoked")
 
 
 @dataclass
@@ -40,7 +42,10 @@ class Rights:
     rules: Rules
     keys: dict[KeyName, dict[str, Any]] = field(default_factory=dict)
     prefixes: set[tuple[Any, ...]] = field(default_factory=set)
+    delegations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     licences: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    given: dict[str, tuple[int, str]] = field(default_factory=dict)  # by entry, what can be revoked: number, issuer
+    ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
     holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by row of the statement that set it
     erasing: dict[int, tuple[int | None, statements.Registration]] = field(default_factory=dict)  # by row; its index
@@ -77,8 +82,13 @@ class Rights:
         if isinstance(said, BY_NODE):
             return None
         authority = self.rules.at(self.place).authority_keys.get(name)
-        of_itself = isinstance(said, (statements.Key, statements.KeyRevocation)) and opened.issuer == said.about
-        return authority or (self.public(*name, number) if of_itself else None)
+        return authority or (self.public(*name, number) if self._is_its_own(opened) else None)
+
+    def _is_its_own(self, opened: Opened[statements.Registration]) -> bool:
+        said = opened.payload
+        if isinstance(said, statements.Revocation):
+            return opened.issuer == said.about and self.given.get(said.entry, (0, ""))[1] == opened.issuer
+        return opened.issuer == said.about and isinstance(said, OF_ITSELF)
 
     def public(self, gln: str, kid: bytes, number: int | None) -> PublicKey | None:
         """The key of this name, if it spoke for the party at that number; None for `number`: if it ever did."""
@@ -89,6 +99,15 @@ class Rights:
         revoked = row["revoked"]
         speaks = number is None or (row["registered"] < number and (revoked is None or number < revoked))
         return key if speaks else None
+
+    def may_act(self, gln: str, *, by: str, step: str | None, number: int) -> bool:
+        """Whether `by` was the party's agent for this step at that number. What cannot be read may have said so."""
+        given = (
+            said["partner_id"] == gln and said["to"] == by and step in said["steps"]
+            for at, said in self.delegations.items()
+            if at < number and not (at in self.ended and self.ended[at] < number)
+        )
+        return bool(self.damaged) or any(given)
 
     def _as_stored(self, gln: str, kid: bytes) -> dict[str, Any] | None:
         if not self.damaged:
@@ -111,12 +130,13 @@ class Rights:
     def apply(self, opened: Opened[statements.Registration], row: Registration, index: int | None) -> None:
         """What a statement changes that was taken."""
         said, number = opened.payload, row.entry_id
-        if isinstance(said, (statements.Key, statements.KeyRevocation, statements.Prefix)):
-            self._key_or_prefix(said, opened.issuer, opened.signed.kid, number)
-        elif isinstance(said, statements.Licence):
-            names = ("licence", "role", "valid_from", "valid_to")
-            members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
-            self.licences[number] = {"partner_id": said.about, "vouched_by": opened.issuer, **members}
+        if isinstance(said, (statements.Key, statements.KeyRevocation)):
+            self._key(said, opened.issuer, opened.signed.kid, number)
+        elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence)):
+            self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
+            self._right(said, opened.issuer, opened.signed.kid, number)
+        elif isinstance(said, statements.Revocation) and said.entry in self.given:
+            self.ended.setdefault(self.given[said.entry][0], number)
         elif isinstance(said, statements.LegalHold):
             self._hold(said, row.pk)
         elif isinstance(said, statements.Erasure):
@@ -126,7 +146,7 @@ class Rights:
         elif isinstance(said, statements.DeletionCertificate):
             self.erasing[row.pk] = index, said
 
-    def _key_or_prefix(self, said: statements.Registration, issuer: str, kid: bytes, number: int) -> None:
+    def _key(self, said: statements.Registration, issuer: str, kid: bytes, number: int) -> None:
         if isinstance(said, statements.Key):
             row = {
                 **{"key": said.public_key, "alg": int(said.public_key.alg), "public": said.public},
@@ -136,8 +156,17 @@ class Rights:
             self.keys.setdefault((said.about, said.kid), row)
         elif isinstance(said, statements.KeyRevocation) and (said.about, said.kid) in self.keys:
             self.keys[said.about, said.kid] |= {"revoked": number, "compromised": said.compromised}
-        elif isinstance(said, statements.Prefix):
+
+    def _right(self, said: statements.Registration, issuer: str, kid: bytes, number: int) -> None:
+        vouched = {"partner_id": said.about, "vouched_by": issuer}
+        if isinstance(said, statements.Prefix):
             self.prefixes |= {(said.about, digits, issuer, kid, number) for digits in said.gtins}
+        elif isinstance(said, statements.Delegation):
+            self.delegations[number] = {**vouched, "vouched_kid": kid, "to": said.to, "steps": list(said.steps)}
+        elif isinstance(said, statements.Licence):
+            names = ("licence", "role", "valid_from", "valid_to")
+            members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
+            self.licences[number] = vouched | members
 
     def adopt(self, said: statements.Registration, number: int) -> None:
         """Who takes part, once whoever has to agree has: the number is that of the last who did."""
@@ -162,7 +191,8 @@ class Rights:
         """Rows are what statements in the log say: no more, no less."""
         yield from self._key_rows()
         yield from self._prefix_rows()
-        yield from self._licence_rows()
+        yield from self._right_rows(DelegationRow, self.delegations)
+        yield from self._right_rows(LicenceRow, self.licences)
         yield from self._hold_rows()
         if not self.rules_damaged:
             yield from self._partner_rows()
@@ -185,15 +215,16 @@ class Rights:
             yield Difference(SigningKey._meta.db_table, f"{gln} {kid.hex()}", WHOLE, detail, expected["registered"])
 
     def _prefix_rows(self) -> Iterator[Difference]:
-        left, table = set(self.prefixes), PrefixRow._meta.db_table
+        left, table = {(*each, self.ended.get(each[-1])) for each in self.prefixes}, PrefixRow._meta.db_table
         for row in PrefixRow.objects.order_by("pk").iterator(chunk_size=500):
-            said = (row.partner_id, row.digits, row.vouched_by, bytes(row.vouched_kid), row.registered)
+            named = (row.partner_id, row.digits, row.vouched_by, bytes(row.vouched_kid), row.registered)
+            said = (*named, self.ended.get(row.registered) if row.revoked in self.damaged else row.revoked)
             if said in left:
                 left.remove(said)
             elif row.registered not in self.damaged:
                 fields = self._nearest(said)
                 yield Difference(table, str(row.pk), fields, "no statement says this", row.registered)
-        for gln, digits, _, _, number in sorted(left, key=str):
+        for gln, digits, _, _, number, _ in sorted(left, key=str):
             detail = f"{digits} of {gln} is granted in the log, and not here"
             yield Difference(table, f"{gln} {digits}", WHOLE, detail, number)
 
@@ -201,23 +232,26 @@ class Rights:
         """In which columns a row differs from the statement that is likest."""
         differing = [
             [name for name, ours, theirs in zip(_PREFIX_FIELDS, said, each, strict=True) if ours != theirs]
-            for each in self.prefixes
+            for each in ((*each, self.ended.get(each[-1])) for each in self.prefixes)
         ]
         nearest = min(differing, key=len, default=list(_PREFIX_FIELDS))
         return ", ".join(nearest) if 0 < len(nearest) <= 2 else WHOLE
 
-    def _licence_rows(self) -> Iterator[Difference]:
-        left, table = dict(self.licences), LicenceRow._meta.db_table
-        for row in LicenceRow.objects.order_by("pk").iterator(chunk_size=500):
+    def _right_rows(self, model: type[Right], said: Mapping[int, dict[str, Any]]) -> Iterator[Difference]:
+        """Rows of which each is what one statement says."""
+        left, table, name = dict(said), model._meta.db_table, model._meta.verbose_name
+        for row in model._default_manager.order_by("pk").iterator(chunk_size=500):
             expected = left.pop(row.registered, None)
             if expected is not None:
-                for name, detail in differing(row, expected):
-                    yield Difference(table, str(row.pk), name, detail, row.registered)
+                ended = {} if row.revoked in self.damaged else {"revoked": self.ended.get(row.registered)}
+                for column, detail in differing(row, expected | ended):
+                    yield Difference(table, str(row.pk), column, detail, row.registered)
             elif row.registered not in self.damaged:
-                detail = "no statement gives this licence"
-                yield Difference(table, str(row.pk), f"registered, {WHOLE}", detail, row.registered)
+                yield Difference(
+                    table, str(row.pk), f"registered, {WHOLE}", f"no statement gives this {name}", row.registered
+                )
         for number, expected in left.items():
-            detail = f"licence of {expected['partner_id']} in the log, and not here"
+            detail = f"{name} of {expected['partner_id']} in the log, and not here"
             yield Difference(table, f"entry {number}", WHOLE, detail, number)
 
     def _hold_rows(self) -> Iterator[Difference]:

@@ -29,7 +29,7 @@ from ledger.tlog.checkpoint import Cosigner
 from ledger.tlog.cose import PrivateKey
 from ledger.tlog.note import Note
 from partners import access
-from partners.models import AccessRecord, ApiToken, Licence, Location, Partner, Prefix, SigningKey
+from partners.models import AccessRecord, ApiToken, Delegation, Licence, Location, Partner, Prefix, SigningKey
 from tests.ledger.tsa import Authority, openssl
 from tests.remembered import once
 from tests.traceability.story import a_pallet, insisting, off_node, retracted
@@ -58,7 +58,7 @@ from traceability.models import (
 # ---- what is audited, and what is not -------------------------------------------------------------------------------
 
 IN_STORE = (
-    *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, AccessRecord, AccessInterval),
+    *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, AccessRecord, AccessInterval),
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
 IN_OLD_STORE = (Submission, Event, Registration, LegalHold, Licence, Partner, Anchor)
@@ -87,7 +87,7 @@ BY_SEVERAL_CLOCKS = {(Checkpoint, "created_at"), (Checkpoint, "published_at"), (
 #: What is known by these is, with another's, another row: then all else of it is found wrong.
 NAMES_A_ROW = {(Event, "submission"), (Event, "position"), (Item, "epc"), (Containment, "item"), (Move, "item"),
                (ExceptionCase, "epc"), (ExceptionCase, "event"), (LegalHold, "set_by"),
-               (Licence, "registered")}  # fmt: skip
+               (Licence, "registered"), (Delegation, "registered")}  # fmt: skip
 #: Rows that are in no log: one that is gone is missed by nobody here.
 IN_NO_LOG = {Sighting, Anchor}
 
@@ -179,6 +179,11 @@ def second_half(world: World) -> None:
     with pytest.raises(Conflict):
         insisting(world.stranger, world.stranger.receiving(unit("U11"), distributor))
     insisting(maker, maker.observing(unit("E2")))
+    told = world.delegates(maker, distributor, "packing")
+    world.takes_back(told, maker, by=maker)
+    world.delegates(maker, distributor, "inspecting", "shipping")
+    world.takes_back(world.lets_issue(distributor, "0614149"), distributor, by=world.authority)
+    distributor.tells(maker.observing(unit("E1")))
     key = world.stranger.key.public
     revocation = statements.KeyRevocation(
         about=world.stranger.gln, kid=key.kid, compromised=world.now.replace(microsecond=0),
@@ -237,7 +242,8 @@ def old_days(world: World) -> None:
             about=gln(number), licence=f"PH-{number}", role="dispenser", states=("NJ", "NY"), valid_from=begins,
             valid_to=begins.replace(year=2040 + number - 900), **world._from(by),
         )  # fmt: skip
-        world.registers(licence, by.key)
+        given = world.registers(licence, by.key)
+    world.takes_back(given, Party(world, gln(902), "", world.pharmacy.role), by=world.authority)
     maker, pharmacy = world.maker, world.pharmacy
     maker.ships(maker.commissions(serial=["O1", "O2"]), to=pharmacy)
     pharmacy.receives([unit("O1"), unit("O2")], sender=maker)

@@ -145,7 +145,7 @@ class ListedStatement(drf.Serializer[Any]):
     """A statement about the asker's keys or rights, or one that it signed."""
 
     statement = drf.UUIDField(help_text="Its id.")
-    kind = _text("key, key-revocation, prefix, ...: FORMATS section 5.")
+    kind = _text("key, prefix, delegation, revocation, ...: FORMATS section 5.")
     issuer = _gln("whoever signed it.")
     about = _gln("the party whose key or right it is about.")
     entry = _text("The 32 bytes that are logged for it, in hexadecimal.")

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import rmtree
@@ -17,9 +19,11 @@ from ledger.tlog.checkpoint import Cosigner
 from ledger.tlog.cose import PrivateKey
 from ledger.tlog.note import Signer
 from ledger.tlog.receipt import MEDIA_TYPE
-from partners.models import ApiToken
-from tests.world import GTIN, LOT, Party, World, document, unit
-from traceability import client, statements
+from partners.models import ApiToken, Delegation, Licence, Partner, SigningKey
+from tests.traceability.test_rules import Board
+from tests.world import GTIN, LOT, Party, World, document, gln, unit
+from traceability import client, governing, statements
+from traceability.authorities import Governors
 from traceability.cli import main
 from traceability.client import Node, NodeRefused
 from traceability.models import Registration
@@ -121,6 +125,59 @@ def test_whoever_grants_what_another_has_is_told_so(world: World, node: Any, tmp
     said = capsys.readouterr()
     assert said.out.startswith("registered as entry ")
     assert said.err.startswith("warning prefix_overlaps at 0614141: another party may issue some of these products")
+
+
+@pytest.fixture
+def says(world: World, node: Any, tmp_path: Path, capsys: Any) -> Any:
+    """A party types a command about keys, rights or rules; the entry that it printed."""
+    tasks.sweep()  # a checkpoint, by which a client knows the log
+
+    def typed(gln: str, key: PrivateKey, *line: str) -> str:
+        (tmp_path / "key.pem").write_bytes(key.to_pem())
+        asking = ["--node", str(node(None).http.base_url), "--key", str(tmp_path / "key.pem"), "--gln", gln]
+        assert main([line[0], *asking, *line[1:]]) == 0
+        said = re.fullmatch(r"registered as entry ([0-9a-f]{64})\n", capsys.readouterr().out)
+        assert said
+        return said[1]
+
+    return typed
+
+
+def test_rights_are_given_and_taken_back(world: World, says: Any) -> None:
+    maker, office = world.maker, world.authority
+    given = says(maker.gln, maker.key, "delegate", "--to", world.distributor.gln, "shipping", "packing", "packing")
+    assert Delegation.objects.get().steps == ["packing", "shipping"]
+    says(maker.gln, maker.key, "revoke", "--entry", given)
+    of_pharmacy = ["--about", world.pharmacy.gln]
+    days = ["--valid-from", "2026-01-01", "--valid-to", "2027-01-01"]
+    licence = ["--licence", "PH-1", "--role", "dispenser", *days, "NY", "NJ"]
+    given = says(office.gln, office.key, "licence", *of_pharmacy, *licence)
+    says(office.gln, office.key, "revoke", *of_pharmacy, "--entry", given)
+    assert None not in (Delegation.objects.get().revoked, Licence.objects.get().revoked)
+
+
+def test_a_key_is_taken_back(world: World, says: Any) -> None:
+    """By its owner with that very key, as by whoever finds it stolen."""
+    maker, kid = world.maker, statements.b64(world.maker.key.public.kid)
+    says(maker.gln, maker.key, "revoke", "--kid", kid, "--compromised", "2026-01-01")
+    assert SigningKey.objects.get(partner_id=maker.gln).compromised == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_governors_admit_and_dismiss(world: World, says: Any) -> None:
+    board = Board(world)
+    for line in (["admit", "--about", gln(910), "--name", "New", "--role", "dispenser"], ["exit", "--about", gln(910)]):
+        proposed = says(board.glns[0], board.keys[0], "propose", *line)
+        says(board.glns[1], board.keys[1], "approve", proposed)
+    assert Partner.objects.get(gln=gln(910)).left is not None
+
+
+def test_governors_change_the_rules(world: World, says: Any, tmp_path: Path) -> None:
+    board, policy = Board(world), tmp_path / "policy.json"
+    new = Governors(1, board.governors.keys)
+    policy.write_text(str(replace(own_policy(), governance=new)))
+    proposed = says(board.glns[2], board.keys[2], "propose", "rules", "--policy", str(policy), "--version", "1")
+    says(board.glns[0], board.keys[0], "approve", proposed)
+    assert governing.rules().last.quorum == 1
 
 
 class Liar(BaseHTTPRequestHandler):
