@@ -13,7 +13,8 @@ from partners.gs1.application_identifiers import AI_LENGTHS, AIS, PREDEFINED, ch
 from partners.gs1.digital_link import unescape_path, unescape_query
 from partners.gs1.element_string import GS, ElementString, parse, parse_scan
 from partners.gs1.errors import Gs1Error
-from partners.gs1.identifiers import Lgtin, Sgln, Sgtin, Sscc, canonical, gln_of, gtin_of
+from partners.gs1.identifiers import Gtin, Lgtin, Pgln, Sgln, Sgtin, Sscc, canonical, gln_of, gtin_of
+from tests.partners.gs1.test_identifiers import SET_82
 
 VECTORS = Path(__file__).resolve().parents[4] / "shared" / "conformance" / "identifiers" / "vectors"
 
@@ -195,3 +196,61 @@ def test_urn_to_digital_link_and_back(vector: Vector) -> None:
     assert {gtin_of(vector["urn"]), gln_of(vector["urn"]), str(identifier)}.issuperset(
         vector[name] for name in ("gtin", "gln", "sscc") if name in vector
     )
+
+
+@pytest.mark.parametrize("vector", vectors("ndc_gtin"))
+def test_ndc_to_gtin_and_back(vector: Vector) -> None:
+    pytest.skip("an NDC is master data of a product, which this package does not know")
+
+
+# ---- patterns: what others take for the form of a key ---------------------------------------------------------------
+
+#: How each form of ours is named there, and which of our values have it.
+WRITTEN: dict[str, tuple[type[Any], str]] = {
+    "epc-uri-sgtin": (Sgtin, "urn"),
+    "epc-uri-sscc": (Sscc, "urn"),
+    "epc-uri-sgln": (Sgln, "urn"),
+    "epc-uri-pgln": (Pgln, "urn"),
+    "epc-class-uri-lgtin": (Lgtin, "urn"),
+    "gs1dl-uri-sgtin": (Sgtin, "uri"),
+    "gs1dl-uri-sscc": (Sscc, "uri"),
+    "gs1dl-uri-sgln": (Sgln, "uri"),
+    "gs1dl-uri-pgln": (Pgln, "uri"),
+    "gs1dl-class-uri-lgtin": (Lgtin, "uri"),
+    "gs1dl-class-uri-gtin": (Gtin, "uri"),
+}
+PATTERNS = VECTORS.parent / "uri-patterns"
+
+
+def patterns() -> Iterator[Any]:
+    files = sorted(PATTERNS.glob("*.json"))
+    if not files:
+        yield pytest.param({}, "", id="absent", marks=pytest.mark.skip(reason="no ../shared/conformance: uri-patterns"))
+    for file in files:
+        name = re.sub(r"-\d+\.\d+\.\d+$", "", file.stem)
+        schema = next(iter(json.loads(file.read_text())["$defs"].values()))
+        why = None if name in WRITTEN else "a form of a field" if "pattern" not in schema else "no key of this package"
+        yield pytest.param(
+            schema.get("pattern", ""), name, id=name, marks=[pytest.mark.skip(reason=why)] if why else []
+        )
+
+
+def values_of(kind: type[Any]) -> Iterator[Any]:
+    """With every character that a serial number, a lot or an extension may have. A quotation mark stands bare in their
+    Digital Links; in ours, which follow RFC 3986, it does not."""
+    first = {Gtin: "00614141123452", Sscc: "106141412345678908", Pgln: "0614141123452"}
+    if kind in first:
+        yield kind(first[kind])
+        return
+    number = "0614141123452" if kind is Sgln else "00614141123452"
+    for character in sorted(set(SET_82) - {'"'}):
+        yield kind(number, character * 20)
+
+
+@pytest.mark.parametrize(("pattern", "name"), list(patterns()))
+def test_what_is_written_has_the_form_that_others_expect(pattern: str, name: str) -> None:
+    kind, form = WRITTEN[name]
+    for value in values_of(kind):
+        for written in [value.uri] if form == "uri" else map(value.urn, range(6, 13)):
+            assert re.fullmatch(pattern, written)
+            assert kind.parse(written) == value
