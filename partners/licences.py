@@ -1,9 +1,10 @@
-"""Who is licensed to trade, where and when, by the licence statements in the log (FORMATS section 5).
+"""Who is licensed to trade, and when, by the licence statements in the log (FORMATS section 5).
 
-A later statement of the same licence replaces what the one before said of its days and states.
+A later statement of the same licence replaces what the one before said of its days and states. In which state somebody
+trades is not asked: of places, none is known here.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 
 from .errors import PartnerError
@@ -38,7 +39,16 @@ def grant(
     )
 
 
-def is_licensed(gln: str, state: str, at: datetime) -> bool:
-    """Whether some licence covers the party there and then: of each, the last statement counts."""
-    last = {row.licence: row for row in Licence.objects.filter(partner_id=gln, revoked=None)}
-    return any(state in row.states and row.valid_from <= at < row.valid_to for row in last.values())
+def traders(glns: Collection[str], number: int | None) -> Callable[[str, datetime], bool]:
+    """Whether a party may trade at a time, by what the log said before the entry of this number, None for all of it:
+    one query. Of whom no authority has ever given a licence, nobody here can say that it has none."""
+    last: dict[tuple[str, str], Licence] = {}
+    for row in Licence.objects.filter(partner_id__in=glns).order_by("registered"):
+        if number is None or row.registered < number:
+            last[row.partner_id, row.licence] = row
+
+    def may_trade(gln: str, at: datetime) -> bool:
+        own = [row for (holder, _), row in last.items() if holder == gln]
+        return not own or any(row.in_force(number) and row.valid_from <= at < row.valid_to for row in own)
+
+    return may_trade

@@ -222,6 +222,15 @@ class World:
         said = statements.Prefix(about=party.gln, gtins=gtins, **self._from(self.authority))
         return self.registers(said, self.authority.key)
 
+    def licenses(self, party: Party, days: int = 365, *, since: datetime | None = None, number: str = "L-1") -> str:
+        """From a time, or from now, for so many days."""
+        begins = (since or self.now).replace(microsecond=0)
+        said = statements.Licence(
+            about=party.gln, licence=number, role=party.role, states=("NJ", "NY"),
+            valid_from=begins, valid_to=begins + timedelta(days=days), **self._from(self.authority),
+        )  # fmt: skip
+        return self.registers(said, self.authority.key)
+
     def renews_its_key(self, party: Party) -> None:
         """The old key vouches for a new one, which then takes the old one out of use."""
         old, new = party.key, PrivateKey.generate()

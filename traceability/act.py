@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from partners.gs1.identifiers import is_sgtin
 
-from .custody import MOVES, PLAIN, TERMINAL, EventPlan, Status, Step, empties, new_owner
+from .custody import MOVES, PLAIN, TERMINAL, TRADES, EventPlan, Status, Step, empties, new_owner
 from .errors import Conflict, Refusal
 from .facts import Change, Custody, ItemState, Packing, Recorded, just_after, with_all_above
 from .lawful import Lawful, unknown_item
@@ -42,6 +42,8 @@ class Act(Lawful):
         if self.raised.issuperset(self.event.named) and self.step is not Step.COMMISSION:
             self._all_seen()
         else:
+            if self.step in TRADES and not self.by_others:
+                self._check_authorized(self.facts.consignees.get(self.position))
             _STEPS.get(self.step, Act._move_named)(self)
 
     def _stands_at(self) -> str:

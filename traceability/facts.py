@@ -150,7 +150,7 @@ OriginalKey: TypeAlias = "tuple[str, str] | bytes"
 """Party and eventID of an event; of one without an eventID, its identity."""
 
 
-def anybody(*_: str) -> bool:
+def anybody(*_: object) -> bool:
     return True
 
 
@@ -181,6 +181,7 @@ class Facts:
     submitter: str
     may_issue: Callable[[str, str], bool]  # (party, GTIN-14): by a prefix statement in force
     signs_here: Callable[[str], bool]  # the party has registered a key on this node
+    may_trade: Callable[[str, datetime], bool] = anybody  # by its licences, if an authority has given it any
     may_number: Callable[[str, str], bool] = anybody  # (party, EPC of an SSCC): its company prefix is no other party's
     past: Past = field(default_factory=Past)
     consignees: Mapping[int, str | None] = field(default_factory=dict)  # to whom an event ships, by its position

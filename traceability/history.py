@@ -55,6 +55,7 @@ class Hop:
     offline: bool = False  # signed without links to what was before
     correction: bool = False  # an error declaration: it puts back what an earlier hop did
     compromised: bool = False  # others may have had the key, says who revoked it; since when is not asked
+    unauthorized: bool = False  # a trade by a party that was given licences, and had none in force then
     raised: bool = False  # told by another first, and since by its own party, who signed it
     seen: bool = False  # its leaf moves nothing: a licensee's own commissioning of what others had told of before
     implied: tuple[Implied, ...] = ()
@@ -168,6 +169,14 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
         WHERE may.partner_id = e.party AND (may.revoked IS NULL OR may.revoked > s.entry_id)
         AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
     "key".compromised IS NOT NULL,
+    e.biz_step IN ('shipping', 'receiving', 'dispensing') AND EXISTS (
+        SELECT 1 FROM partners_licence AS one WHERE one.partner_id = e.party AND one.registered < s.entry_id
+    ) AND NOT EXISTS (
+        SELECT 1 FROM partners_licence AS it WHERE it.partner_id = e.party AND it.registered < s.entry_id
+        AND (it.revoked IS NULL OR it.revoked > s.entry_id) AND it.valid_from <= e.event_time
+        AND e.event_time < it.valid_to AND NOT EXISTS (
+            SELECT 1 FROM partners_licence AS later WHERE later.partner_id = it.partner_id
+            AND later.licence = it.licence AND later.registered > it.registered AND later.registered < s.entry_id)),
     told.how IN ('is', 'was') AND EXISTS (
         SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
             SELECT later.accepted FROM traceability_event AS taken_out
@@ -221,6 +230,7 @@ class _Row(NamedTuple):
     header: bytes | None
     licensed: bool
     compromised: bool
+    unauthorized: bool
     contradicted: bool
 
 
@@ -285,6 +295,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
             accepted=row.accepted,
             offline=bool(row.offline),
             compromised=bool(row.compromised),
+            unauthorized=bool(row.unauthorized),
             correction=bool(row.correction),
             raised=bool(row.is_copy),
             seen=told_later and event == begun.event,

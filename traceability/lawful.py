@@ -98,6 +98,17 @@ class Lawful:
                     expected="an SSCC of a company prefix of its own",
                 )
 
+    def _check_authorized(self, consignee: str | None) -> None:
+        """Both sides of a trade are authorized on its day (21 U.S.C. 360eee-1: only with authorized partners)."""
+        for party in (self.party, consignee):
+            if party is not None and not self.facts.may_trade(party, self.event.time):
+                raise NotAllowed(
+                    f"{party} has no licence in force on the day of this event",
+                    code="partner_not_authorized",
+                    expected="a licence statement by an accrediting authority that covers the event's time",
+                    found=self.event.event_time,
+                )
+
     def _is_hearsay(self, item: ItemState) -> bool:
         """Whether all that was told of it was told by others, and leaves it with another than its licensee: or anybody
         could keep a serial number from whom it belongs to, by a report."""

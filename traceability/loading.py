@@ -19,13 +19,16 @@ from django.db import connection
 from partners.delegations import delegations_to
 from partners.errors import UnknownPartner
 from partners.gs1.identifiers import gln_of, is_sscc
+from partners.licences import traders
 from partners.models import Location, Operators, Prefix, SigningKey
 from partners.prefixes import licensees
 from partners.signing_keys import lock_issuer
 
 from . import bulk, corrections
 from .custody import (
+    LICENCES_SINCE,
     SIGNED_BY_PARTY,
+    TRADES,
     Head,
     OperatorOf,
     Status,
@@ -38,7 +41,7 @@ from .custody import (
     voice,
 )
 from .epcis.events import Document, Event
-from .facts import Facts, ItemState, Known, Recorded
+from .facts import Facts, ItemState, Known, Recorded, anybody
 from .judgement import Board
 from .lawful import gtins_of
 from .ordering import application_order
@@ -60,6 +63,7 @@ class Replay:
     told: tuple[Told, ...]
     consignees: Mapping[int, str | None]
     as_of: int  # the number of its entry
+    rules: int  # the version of the moves
 
 
 def load(document: Document, submitter: str, *, lock: bool, replay: Replay | None = None) -> Loaded:
@@ -91,6 +95,7 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
         submitter=submitter,
         may_issue=_issuers(events, told, as_of),
         may_number=_numberers(events, told, as_of),
+        may_trade=_traders(events, told, submitter, consignees, replay, lock=lock),
         signs_here=cache(partial(_signs_here, lock=lock, as_of=as_of)),
         past=past,
         consignees=consignees,
@@ -267,6 +272,30 @@ def _issuers(events: Sequence[Event], told: Sequence[Told], as_of: int | None) -
     return lambda party, gtin: any(
         prefix.partner_id == party and prefix.in_force(as_of) for prefix in granted.get(gtin, ())
     )
+
+
+def _traders(
+    events: Sequence[Event],
+    told: Sequence[Told],
+    submitter: str,
+    consignees: Mapping[int, str | None],
+    replay: Replay | None,
+    *,
+    lock: bool,
+) -> Callable[[str, datetime], bool]:
+    """Who may trade, of those that do by this document. With `lock`, licences come and go before us, or after."""
+    if replay is not None and replay.rules < LICENCES_SINCE:
+        return anybody
+    parties = set[str]()
+    for position, (event, how) in enumerate(zip(events, told, strict=True)):
+        if how.voice in SIGNED_BY_PARTY and step_of(event) in TRADES:
+            parties.update(filter(None, (how.spoken_for or submitter, consignees.get(position))))
+    if not parties:
+        return anybody
+    for gln in sorted(parties - {submitter}) if lock else ():
+        with suppress(UnknownPartner):
+            lock_issuer(gln)
+    return traders(parties, replay.as_of if replay else None)
 
 
 _SSCC = "https://id.gs1.org/00/"

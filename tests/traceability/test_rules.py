@@ -13,7 +13,6 @@ from ledger import keys, log
 from ledger.tlog.checkpoint import Cosigner
 from ledger.tlog.cose import PrivateKey
 from partners.access import Purpose
-from partners.licences import is_licensed
 from partners.models import Partner
 from tests.world import Party, World, gln, unit
 from traceability import audit, authorities, governing, statements
@@ -238,23 +237,6 @@ def test_who_has_left_hands_nothing_in(world: World, board: Board) -> None:
     with pytest.raises(Refusal) as refused:
         world.maker.commissions(serial="A1")
     assert refused.value.code == "unknown_partner"
-
-
-def test_a_licence_says_where_a_party_may_trade_and_when(world: World) -> None:
-    said = statements.Licence(
-        about=world.pharmacy.gln,
-        licence="PH-1",
-        role="dispenser",
-        states=("NJ", "NY"),
-        valid_from=world.now.replace(microsecond=0),
-        valid_to=world.now.replace(year=2030, microsecond=0),
-        **world._from(world.authority),
-    )
-    world.registers(said, world.authority.key)
-    assert is_licensed(world.pharmacy.gln, "NY", world.passes())
-    assert not is_licensed(world.pharmacy.gln, "CA", world.now)
-    assert not is_licensed(world.pharmacy.gln, "NY", world.now.replace(year=2031))
-    assert not is_licensed(world.stranger.gln, "NY", world.now)
 
 
 # What a stranger makes of it

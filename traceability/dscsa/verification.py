@@ -100,6 +100,9 @@ REASONS = {
     "not_signed_by_sender": Reason(
         Verdict.CAUTION, "A step on its way is attested by the receiver, not signed by the sender."
     ),
+    "partner_not_authorized": Reason(
+        Verdict.CAUTION, "A step on its way was taken by a party whose licences were not in force on that day."
+    ),
     "not_linked": Reason(Verdict.CAUTION, "A step on its way was signed without a link to the one before."),
     "lot_not_recorded": Reason(Verdict.CAUTION, "The lot and expiry of this pack were never recorded."),
     "genuine_by_record": Reason(
@@ -306,6 +309,11 @@ def _seen_nowhere_else(case: Case) -> str | None:
     return "seen_elsewhere" if case.chain.contradicted else None
 
 
+def _by_authorized(case: Case) -> str | None:
+    """8. Nobody traded it whose licences, if an authority has given it any, were not in force on that day."""
+    return "partner_not_authorized" if any(hop.unauthorized for hop in case.chain.hops) else None
+
+
 class Check(NamedTuple):
     """A numbered check: `find` gives the reason why it does not hold, or None."""
 
@@ -332,6 +340,10 @@ CHECKS = (
     Check(5, "in_the_log", _logged, Proof.BUNDLE, "Every statement is in the log."),
     Check(6, "free", _free, Proof.NODE, "Neither dispensed nor taken out of use."),
     Check(7, "not_seen_elsewhere", _seen_nowhere_else, Proof.NODE, "No claim about it contradicts the record."),
+    Check(
+        8, "partners_authorized", _by_authorized, Proof.NODE,
+        "Nobody traded it without a licence in force, as far as licences are known here.",
+    ),
 )  # fmt: skip
 
 

@@ -99,6 +99,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "not_holder": "The item is in another party's hands.",
         "not_consignee": "The item was shipped to another party.",
         "in_transit": "The item is on its way to another party.",
+        "partner_not_authorized": "A party trades on a day for which none of its licences is in force.",
         "gtin_not_licensed": "The party may not issue this product code.",
         "packed_out_of_order": "Packed over something that is packed later in the document.",
         "parent_missing": "An aggregation that packs or unpacks has to name its parent.",
@@ -374,6 +375,7 @@ _NEXT = {
     "not_signed_by_sender": (
         "The receiver vouches for that step. If you did not buy from that receiver, ask the sender."
     ),
+    "partner_not_authorized": "Put the pack aside until that party has shown its licence for the day of the step.",
     "not_linked": "The step was told by a device without a connection. Ask its signer if in doubt.",
     "lot_not_recorded": "Compare lot and expiry with what your supplier's record says.",
     "pending_in_log": "Nothing. Within a minute the log has it.",
