@@ -23,6 +23,7 @@ from partners.gs1.identifiers import Sgtin, Sscc, check_digit
 from partners.models import Partner, Role
 from tests.remembered import once
 from traceability import authorities, capture, registration, statements
+from traceability.admitting import admit
 from traceability.statements import KeyAlgorithm
 from traceability.submission import Draft
 from traceability.telling import Members, Teller, document
@@ -188,7 +189,7 @@ class World:
 
     def _joins(self, number: int, name: str, role: Role, prefixes: tuple[str, ...] = ()) -> Party:
         party = Party(self, gln(number), name, role)
-        Partner.objects.create(gln=party.gln, name=name, role=role)
+        admit(party.gln, name=name, role=role, now=self.passes())
         self.enrols(party)
         if prefixes:
             self.lets_issue(party, *prefixes)

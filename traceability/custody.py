@@ -18,7 +18,7 @@ from partners.gs1.identifiers import gln_of
 from .epcis.events import Action, Event, EventType
 from .errors import Refusal
 
-VERSION = 2
+VERSION = 1
 """Of MOVES, STEPS and what is asked beside them, stored with each submission: a rebuild judges as it was judged."""
 
 
@@ -49,8 +49,6 @@ class Step(StrEnum):
 
 TRADES = frozenset({Step.SHIP, Step.RECEIVE, Step.DISPENSE})
 """Steps that only authorized trading partners take."""
-LICENCES_SINCE = 2
-"""Version of the moves since which licences are asked for."""
 
 STAYS = frozenset({Step.PACK, Step.UNPACK, Step.OBSERVE})
 """Steps that leave an item with the party that takes them."""

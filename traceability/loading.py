@@ -26,7 +26,6 @@ from partners.signing_keys import lock_issuer
 
 from . import bulk, corrections
 from .custody import (
-    LICENCES_SINCE,
     SIGNED_BY_PARTY,
     TRADES,
     Head,
@@ -63,7 +62,6 @@ class Replay:
     told: tuple[Told, ...]
     consignees: Mapping[int, str | None]
     as_of: int  # the number of its entry
-    rules: int  # the version of the moves
 
 
 def load(document: Document, submitter: str, *, lock: bool, replay: Replay | None = None) -> Loaded:
@@ -95,7 +93,7 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
         submitter=submitter,
         may_issue=_issuers(events, told, as_of),
         may_number=_numberers(events, told, as_of),
-        may_trade=_traders(events, told, submitter, consignees, replay, lock=lock),
+        may_trade=_traders(events, told, submitter, consignees, as_of, lock=lock),
         signs_here=cache(partial(_signs_here, lock=lock, as_of=as_of)),
         past=past,
         consignees=consignees,
@@ -279,13 +277,11 @@ def _traders(
     told: Sequence[Told],
     submitter: str,
     consignees: Mapping[int, str | None],
-    replay: Replay | None,
+    as_of: int | None,
     *,
     lock: bool,
 ) -> Callable[[str, datetime], bool]:
     """Who may trade, of those that do by this document. With `lock`, licences come and go before us, or after."""
-    if replay is not None and replay.rules < LICENCES_SINCE:
-        return anybody
     parties = set[str]()
     for position, (event, how) in enumerate(zip(events, told, strict=True)):
         if how.voice in SIGNED_BY_PARTY and step_of(event) in TRADES:
@@ -295,7 +291,7 @@ def _traders(
     for gln in sorted(parties - {submitter}) if lock else ():
         with suppress(UnknownPartner):
             lock_issuer(gln)
-    return traders(parties, replay.as_of if replay else None)
+    return traders(parties, as_of)
 
 
 _SSCC = "https://id.gs1.org/00/"

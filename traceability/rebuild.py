@@ -111,7 +111,7 @@ def replayed(submission: Submission, rows: Sequence[Event]) -> Replayed:
     document = Document(tuple(map(what_is_left, rows))) if submission.erased_id else parse(received, None, UNLIMITED)
     opening = records.opening_of(submission, rows)
     consignees = {row.position: row.consignee for row in rows}
-    replay = Replay(opening.told, consignees, as_of=submission.entry_id, rules=submission.rules)
+    replay = Replay(opening.told, consignees, as_of=submission.entry_id)
     loaded = load(document, submission.submitter, lock=False, replay=replay)
     order = application_order(document.events)
     judgement = loaded.board.judge(document.events, opening.told, order)

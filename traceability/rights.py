@@ -269,16 +269,20 @@ class Rights:
             yield Difference(table, f"set by {key}", WHOLE, f"over {expected['about']} in the log, and not here")
 
     def _partner_rows(self) -> Iterator[Difference]:
-        """Of whom no statement says that they take part, all but their leaving is the operator's word."""
+        """Nobody takes part, or no longer does, but by a statement that says so."""
         left, table = dict(self.partners), PartnerRow._meta.db_table
         named = {gln for gln, _ in self.keys} | left.keys()
         for row in PartnerRow.objects.order_by("pk").iterator(chunk_size=500):
             named.discard(row.gln)
-            expected = {"admitted": None, "left": None} | left.pop(row.gln, {})
+            expected = left.pop(row.gln, None)
             if row.admitted in self.damaged:
                 continue
+            if expected is None:
+                detail = "no statement says that it takes part"
+                yield Difference(table, row.gln, f"admitted, {WHOLE}", detail, row.admitted)
+                continue
             if row.left in self.damaged:
-                del expected["left"]
+                expected = {name: value for name, value in expected.items() if name != "left"}
             for name, detail in differing(row, expected):
                 yield Difference(table, row.gln, name, detail, expected["admitted"])
         for gln in sorted(named):

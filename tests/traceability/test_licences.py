@@ -14,7 +14,6 @@ from tests.world import GTIN, World, unit
 from traceability.dscsa.verification import verify
 from traceability.errors import NotAllowed
 from traceability.history import chain
-from traceability.models import Submission
 
 
 @pytest.fixture(autouse=True)
@@ -89,15 +88,6 @@ def test_what_was_traded_before_the_log_said_so_stands_and_replays(world: World,
     assert found is not None
     assert not any(hop.unauthorized for hop in found.hops)
     not_authorized(world.pharmacy.receives, pack, sender=world.maker)
-
-
-def test_what_was_judged_before_licences_were_asked_for_is_judged_so_again(world: World, pack: str) -> None:
-    world.licenses(world.pharmacy, days=30)
-    world.maker.ships(pack, to=world.pharmacy)
-    Submission.objects.update(rules=1)
-    Licence.objects.update(valid_to=world.now - timedelta(days=1), valid_from=world.now - timedelta(days=2))
-    demand_order()
-    Licence.objects.update(valid_from=world.now - timedelta(days=2), valid_to=world.now + timedelta(days=300))
 
 
 def test_a_container_is_packed_and_looked_at_without_a_licence(world: World, pack: str) -> None:

@@ -18,10 +18,11 @@ from django.conf import settings
 
 from ledger.tlog.cose import PrivateKey
 from partners.gs1.identifiers import Sgtin
-from partners.models import ApiToken, Partner, Role
+from partners.models import ApiToken, Role
 from traceability import authorities
+from traceability.admitting import admit
 from traceability.client import Node, NodeRefused
-from traceability.statements import Key, KeyAlgorithm, Prefix
+from traceability.statements import Key, KeyAlgorithm, Licence, Prefix
 from traceability.telling import Members, Teller, document
 from traceability.trust import own_policy
 
@@ -103,7 +104,7 @@ class Story:
     def people(self) -> None:
         """What the operator of a node does: accounts, and whose word it takes for keys and prefixes."""
         for number, name, role, prefix in CAST:
-            partner = Partner.objects.create(gln=gln("9521000", number), name=name, role=role)
+            partner = admit(gln("9521000", number), name=name, role=role, now=datetime.now(UTC))
             party = Party(self, partner.gln, name, role, prefix)
             _, token = ApiToken.issue(partner, "demo", now=datetime.now(UTC))
             party.node = Node(self.address, token)
@@ -113,7 +114,7 @@ class Story:
             (keys / f"{party.gln}.pem").write_bytes(party.key.to_pem())
             (keys / f"{party.gln}.token").write_text(token)
         # known by name and licence, but without a key: it signs nothing here
-        Partner.objects.create(gln=OFF_NODE, name="Old Mill Laboratories", role=Role.MANUFACTURER)
+        admit(OFF_NODE, name="Old Mill Laboratories", role=Role.MANUFACTURER, now=datetime.now(UTC))
         office = self.cast[1]
         authorities.save(settings.AUTHORITIES, [authorities.Authority(office.gln, office.key.public)])
 
@@ -153,13 +154,30 @@ class Story:
                 **office.node.said_by(office.gln),
             )
             office.node.register(said, office.key)
+            if party.role is not Role.REGULATOR:
+                self.license(party.gln, party.role)
             if party.prefix:
-                self.license(party.gln, party.prefix)
-        self.license(OFF_NODE, OFF_NODE_PREFIX)
+                self.let_issue(party.gln, party.prefix)
+        self.license(OFF_NODE, Role.MANUFACTURER)
+        self.let_issue(OFF_NODE, OFF_NODE_PREFIX)
 
-    def license(self, about: str, prefix: str) -> None:
+    def let_issue(self, about: str, prefix: str) -> None:
         office = self.cast[1]
         office.node.register(Prefix(about=about, gtins=(prefix,), **office.node.said_by(office.gln)), office.key)
+
+    def license(self, about: str, role: Role) -> None:
+        """For a year before the story, and two after."""
+        office = self.cast[1]
+        said = Licence(
+            about=about,
+            licence=f"LIC-{about[-6:-1]}",
+            role=role,
+            states=("NJ", "NY"),
+            valid_from=self.time - timedelta(days=365),
+            valid_to=self.time + timedelta(days=730),
+            **office.node.said_by(office.gln),
+        )
+        office.node.register(said, office.key)
 
     def stock(self) -> None:
         """A small lot of every product; its name goes in the document's master data."""

@@ -47,7 +47,7 @@ def test_anybody_is_told_the_verdict_and_the_product(anybody: Api, pack: str) ->
 
 def test_its_holder_is_told_the_checks_the_chain_and_where_its_bundle_is(pharmacy: Api, pack: str) -> None:
     answer = pharmacy.get(VERIFY, scan=CODE).json()
-    assert [check["outcome"] for check in answer["checks"]] == ["holds"] * 7
+    assert [check["outcome"] for check in answer["checks"]] == ["holds"] * 8
     assert [hop["step"] for hop in answer["chain"]] == ["commission", "pack", "pack", "ship", "receive"]
     assert answer["custody"]["possessor"] == pharmacy.party.gln  # type: ignore[union-attr]
     assert len(answer["inside"]) == 2

@@ -3,17 +3,15 @@
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from ledger.keys import node_key
 from partners.models import ApiToken, Partner, Role
-from traceability import governing, registration, statements
+from traceability import governing
+from traceability.admitting import admit
 from traceability.errors import Refusal
 
 from .authority import write_secret
@@ -58,18 +56,7 @@ class Command(BaseCommand):
             raise CommandError(
                 "; ".join(f"{field}: {' '.join(why)}" for field, why in error.message_dict.items())
             ) from error
-        now = timezone.now()
-        said = statements.Partner(
-            log=settings.LOG_ORIGIN,
-            submitter=settings.OPERATOR_GLN,
-            time=now.replace(microsecond=0),
-            statement=str(uuid4()),
-            about=gln,
-            name=name,
-            role=role,
-        )
         try:
-            registration.register(statements.sign(said, node_key()), now=now)
+            return admit(gln, name=name, role=role, now=timezone.now())
         except Refusal as refusal:
             raise CommandError(f"{refusal.code}: {refusal.detail}") from refusal
-        return Partner.objects.get(gln=gln)
