@@ -161,7 +161,7 @@ class Policy:
             raise MalformedPolicy(detail, expected="JSON, as `manage.py policy` prints it") from error
         match members:
             case {"v": 1, "tlog": str(policy), "authorities": list(authorities), "nodes": list(nodes), **others}:
-                governance = cast(JSON, others.pop("governance", None))
+                governance = Governors.parse(cast(JSON, others.pop("governance"))) if "governance" in others else None
                 timestamps = others.pop("timestamps", [])
                 if isinstance(timestamps, list) and not others and type(members["v"]) is int:
                     return cls._of(policy, authorities, nodes, governance, timestamps)
@@ -169,12 +169,16 @@ class Policy:
 
     @classmethod
     def _of(
-        cls, policy: str, authorities: list[JSON], nodes: list[JSON], governance: JSON, timestamps: list[JSON]
+        cls,
+        policy: str,
+        authorities: list[JSON],
+        nodes: list[JSON],
+        governance: Governors | None,
+        timestamps: list[JSON],
     ) -> Self:
-        governors = None if governance is None else Governors.parse(governance)
         try:
             named = tuple(map(Authority.parse, authorities)), tuple(map(Node.parse, nodes))
-            return cls(policy, *named, governors, tuple(map(Timestamping.parse, timestamps)))
+            return cls(policy, *named, governance, tuple(map(Timestamping.parse, timestamps)))
         except LogError as error:
             raise MalformedPolicy(error.detail, where="public", found=error.found) from error
 

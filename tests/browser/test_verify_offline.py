@@ -9,6 +9,7 @@ import random
 import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -17,6 +18,11 @@ from typing import Any
 import cbor2
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from partners.gs1.identifiers import is_canonical
@@ -24,13 +30,12 @@ from tests.browser.conftest import DESK, PHONE, keep
 from tests.browser.test_everyone import LOOKS
 from tests.oracle import bundle_check
 from tests.oracle.bundle import encoded, plain
-from tests.oracle.bundle_cases import chronicle, one_pack_in_a_case, proven
+from tests.oracle.bundle_cases import one_pack_in_a_case
 from tests.oracle.bundle_forging import core_of, forged
 from tests.oracle.bundle_lies import lies
+from tests.oracle.bundle_plots import plots
 from tests.oracle.identifiers import in_one_form
-from tests.oracle.statement_cases import AUTHORITY, AUTHORITY_GLN
-from tests.oracle.test_bundle_oracle import ANYTHING, nodes, otherwise, put, step_of_oracle
-from tests.oracle.tree_cases import A1, MAKER, commission
+from tests.oracle.test_bundle_oracle import ANYTHING, nodes, otherwise, otherwise_said, put, step_of_oracle
 from traceability.bundle import Step, examine
 from traceability.epcis.errors import DocumentError
 from traceability.policy import Policy
@@ -39,7 +44,6 @@ from traceability.web.offline import FILE
 
 pytestmark = pytest.mark.browser
 
-ID = "00000000-0000-4000-8000-00000000ffff"
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "bundle"
 Members = dict[str, Any]
 
@@ -231,6 +235,21 @@ def test_whatever_is_lied_in_a_story_all_three_see_it_alike(page: Page) -> None:
         assert (seed, report["step"]) == (seed, step_of_oracle(data, policy))
 
 
+def test_whatever_governors_and_others_say_all_three_see_it_alike(page: Page) -> None:
+    told = list(plots(250, first=10_000))
+    found = reports(page, ((data, policy) for _, policy, data in told))
+    for (seed, policy, data), report in zip(told, found, strict=True):
+        failure = examine(data, Policy.parse(json.dumps(policy))).failure
+        said = (int(failure.step), failure.code) if failure else (None, None)
+        assert (seed, report["step"], report["code"]) == (seed, *said), report["failure"]
+        assert (seed, report["step"]) == (seed, step_of_oracle(data, policy))
+
+
+def test_whatever_is_changed_in_what_a_governor_says_both_see_it_alike(page: Page) -> None:
+    changed = list(otherwise_said())
+    demand_agreement(page, changed[0][1], [(what, data) for what, _, data in changed])
+
+
 SITES = """
     https://id.gs1.org HTTPS://ID.GS1.ORG http://id.gs1.org https://id.gs1.org:443 https://dl.maker.example
     https://müller.example ftp://id.gs1.org https:/id.gs1.org
@@ -305,6 +324,14 @@ def of_authority(**changed: str) -> list[Members]:
     return [BY_NAME["carried"]["policy"]["authorities"][0] | changed]
 
 
+def certificate() -> x509.Certificate:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tsa.example")]), datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now)
+    return made.sign(key, SHA256())
+
+
+PEM, DER = (certificate().public_bytes(form) for form in (Encoding.PEM, Encoding.DER))
 TLOG: str = BY_NAME["carried"]["policy"]["tlog"]
 LOG_LINE = TLOG.split("\n")[0]
 POLICIES = {
@@ -326,6 +353,24 @@ POLICIES = {
     "key-padded": with_policy(authorities=of_authority(public="A" * 43 + "=")),
     "key-of-31-bytes": with_policy(authorities=of_authority(public="A" * 42)),
     "key-not-on-its-curve": with_policy(authorities=of_authority(public=b64encode(b"\4" + bytes(64)).decode()[:87])),
+    "governance-null": with_policy(governance=None),
+    "governance-a-list": with_policy(governance=[]),
+    "governance-without-its-quorum": with_policy(governance={"governors": of_authority()}),
+    "governance-with-a-member-more": with_policy(governance={"governors": of_authority(), "quorum": 1, "more": 1}),
+    "governance-of-nobody": with_policy(governance={"governors": [], "quorum": 1}),
+    "governance-of-another-kid": with_policy(governance={"governors": of_authority(kid="A" * 43), "quorum": 1}),
+    "governance-with-a-quorum-of-none": with_policy(governance={"governors": of_authority(), "quorum": 0}),
+    "governance-with-a-quorum-of-two": with_policy(governance={"governors": of_authority(), "quorum": 2}),
+    "governance-with-a-quorum-of-keys": with_policy(governance={"governors": of_authority() * 2, "quorum": 2}),
+    "governance-with-a-quorum-as-text": with_policy(governance={"governors": of_authority(), "quorum": "1"}),
+    "governance-with-a-quorum-of-truth": with_policy(governance={"governors": of_authority(), "quorum": True}),
+    "governors-beside-it": with_policy(governors=of_authority()),
+    "timestamps-null": with_policy(timestamps=None),
+    "timestamps-not-a-list": with_policy(timestamps={}),
+    "timestamps-without-certificate": with_policy(timestamps=[{"name": "tsa.example"}]),
+    "timestamps-without-a-name": with_policy(timestamps=[{"name": "", "certificate": "x"}]),
+    "timestamps-with-no-certificate": with_policy(timestamps=[{"name": "tsa.example", "certificate": "x"}]),
+    "timestamps-of-two-by-one-name": with_policy(timestamps=[{"name": "a", "certificate": PEM.decode()}] * 2),
     "tlog-not-text": with_policy(tlog=1),
     "tlog-cut-short": with_policy(tlog=TLOG.rstrip("\n")),
     "tlog-without-quorum": with_policy(tlog=LOG_LINE + "\n"),
@@ -347,6 +392,18 @@ def test_what_is_no_policy_neither_reads(page: Page) -> None:
         assert (name, report["ok"], report["code"]) == (name, False, "malformed_policy")
         with pytest.raises(DocumentError):
             Policy.parse(text)
+
+
+def test_what_a_policy_may_say_beside_whom_to_believe_both_read(page: Page) -> None:
+    stamps = [
+        {"name": "a.example", "certificate": PEM.decode() * 2},
+        {"name": "b.example", "certificate": b64encode(DER).decode()},
+    ]
+    governance = {"governors": of_authority(), "quorum": 1}
+    texts = [with_policy(timestamps=stamps, governance=governance), with_policy(timestamps=[])]
+    found = reports(page, ((bytes_of(BY_NAME["carried"]), text) for text in texts))
+    assert [report["ok"] for report in found] == [True, True]
+    assert [len(Policy.parse(text).timestamps) for text in texts] == [2, 0]
 
 
 # ---- keys that no browser can check
@@ -409,24 +466,6 @@ def test_time_stamps_are_said_not_to_be_checked(page: Page) -> None:
     assert (stamped["ok"], stamped["amber"]) == (True, [])
     assert ("anchor_not_checked", False) in [(note["code"], note["amber"]) for note in stamped["notes"]]
     assert {(report["step"], report["code"]) for report in (none, by_name, twice)} == {(1, "malformed_bundle")}
-
-
-@pytest.mark.parametrize("kind", ["policy", "approval", "partner", "partner-exit", "licence"])
-def test_who_governs_a_log_is_not_followed_and_the_page_says_so(page: Page, kind: str) -> None:
-    made = chronicle("governed")
-    payload = {"v": 1, "log": made.log.origin, "submitter": AUTHORITY_GLN, "time": made.time, "statement": ID}
-    made.logs(kind, payload, ID, AUTHORITY, rely=True)
-    made.tells(MAKER, commission("08:00:00", A1))
-    policy, bundle = proven(made)
-    (report,) = reports(page, [(encoded(bundle), policy)])
-    assert (report["step"], report["code"]) == (5, "unsupported_statement")
-    assert kind in report["failure"]["detail"]
-
-
-def test_a_policy_with_governors_is_not_followed_and_the_page_says_so(page: Page) -> None:
-    (report,) = reports(page, [(bytes_of(BY_NAME["carried"]), with_policy(governors=[]))])
-    assert report["code"] == "malformed_policy"
-    assert "governors" in report["failure"]["detail"]
 
 
 # ---- one vocabulary, one file

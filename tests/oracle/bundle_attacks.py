@@ -11,15 +11,16 @@ from .bundle import encoded
 from .bundle_attacks_file import CHECKPOINT, ENTRIES, EVENTS, FILE, LEAVES, RIGHTS, STATEMENTS, unknown_log
 from .bundle_attacks_story import COMMISSIONING, HANDOFFS, LINKS, STATUS
 from .bundle_forging import Attack, base
+from .bundle_governed import GOVERNED, GOVERNED_CHECKPOINT, GOVERNED_STATEMENTS
 from .canonical import Members
 
 ATTACKS: dict[int, dict[str, Attack]] = {
     1: FILE,
     2: {"unknown-log": unknown_log},
-    3: CHECKPOINT,
+    3: CHECKPOINT | GOVERNED_CHECKPOINT,
     4: ENTRIES,
-    5: RIGHTS,
-    6: STATEMENTS,
+    5: RIGHTS | GOVERNED,
+    6: STATEMENTS | GOVERNED_STATEMENTS,
     7: EVENTS,
     8: LEAVES,
     9: LINKS,

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from . import note, statement
 from .bundle import unb64
+from .bundle_rules import GOVERNED, InForce, Keys, Rules, public_keys
 from .canonical import Members
 from .refusal import Refused, demand
 from .statement import ED25519, ESP256, KID
@@ -23,28 +24,27 @@ from .tree import b64
 @dataclass
 class Trust:
     tlog: note.Policy
-    authorities: dict[tuple[str, str], bytes]  # by GLN and kid
-    nodes: dict[tuple[str, str], bytes]  # by origin and kid
+    begin: InForce  # authorities, and who may change them
+    nodes: Keys  # by origin and kid
 
 
 def read_policy(members: Members) -> Trust:
-    demand(set(members) == {"v", "tlog", "authorities", "nodes"} and members["v"] == 1, "policy")
-
-    def keys(listed: list[Members], name: str) -> dict[tuple[str, str], bytes]:
-        out = {}
-        for each in listed:
-            demand(set(each) == {name, "kid", "public"}, "policy", name)
-            public = unb64(each["public"])
-            demand(statement.thumbprint(algorithm(public), public) == each["kid"], "policy", "kid")
-            out[each[name], each["kid"]] = public
-        return out
-
-    authorities, nodes = keys(members["authorities"], "gln"), keys(members["nodes"], "origin")
-    return Trust(note.read_policy(members["tlog"]), authorities, nodes)
+    """FORMATS 7; `governance` and `timestamps` may be absent. Time stamps are not checked here."""
+    needed, optional = {"v", "tlog", "authorities", "nodes"}, {"governance", "timestamps"}
+    demand(needed <= set(members) <= needed | optional and members["v"] == 1, "policy")
+    authorities, nodes = public_keys(members["authorities"], "gln"), public_keys(members["nodes"], "origin")
+    begin = InForce(authorities, *read_governance(members["governance"]) if "governance" in members else ({}, 1))
+    stamps = members.get("timestamps", [])
+    demand(all(set(each) == {"name", "certificate"} and each["name"] for each in stamps), "policy", "timestamps")
+    demand(len({each["name"] for each in stamps}) == len(stamps), "policy", "timestamps")
+    return Trust(note.read_policy(members["tlog"]), begin, nodes)
 
 
-def algorithm(public: bytes) -> str:
-    return "Ed25519" if len(public) == 32 else "ESP256"
+def read_governance(members: Members) -> tuple[Keys, int]:
+    demand(isinstance(members, dict) and set(members) == {"quorum", "governors"}, "policy", "governance")
+    governors, quorum = public_keys(members["governors"], "gln"), members["quorum"]
+    demand(type(quorum) is int and 1 <= quorum <= len({gln for gln, _ in governors}), "policy", "quorum")
+    return governors, quorum
 
 
 # --- statements
@@ -121,9 +121,14 @@ class Rights:
 
     trust: Trust
     origin: str
+    rules: Rules = field(init=False)
+    said: set[tuple[str, str]] = field(default_factory=set)  # statements, by issuer and id
     keys: dict[tuple[str, str], PartnersKey] = field(default_factory=dict)  # by GLN and kid
     prefixes: list[Members] = field(default_factory=list)
     delegations: list[Members] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.rules = Rules(self.trust.begin)
 
     def key(self, gln: str, kid: str, index: int) -> bytes:
         found = self.keys.get((gln, kid))
@@ -140,7 +145,12 @@ class Rights:
     def take(self, index: int, envelope: Envelope, entry: bytes) -> None:
         payload = envelope.payload
         demand(payload["log"] == self.origin, "another_log", payload["log"])
-        authority = self.trust.authorities.get((envelope.issuer, envelope.kid))
+        demand((envelope.issuer, envelope.subject) not in self.said, "said_twice", envelope.subject)
+        self.said.add((envelope.issuer, envelope.subject))
+        if envelope.kind in GOVERNED:
+            self.rules.take(index, envelope, entry)
+            return
+        authority = self.rules.at(index).authorities.get((envelope.issuer, envelope.kid))
         envelope.check(authority or self.key(envelope.issuer, envelope.kid, index))
         demand(authority or self.may_say(envelope), "may_not_say_this", envelope.kind)
         getattr(self, "take_" + envelope.kind.replace("-", "_"), self.not_relied_on)(index, payload, entry)
@@ -174,6 +184,9 @@ class Rights:
         assert found is not None
         demand(found.until is None, "revoked_twice", payload["kid"])
         found.until, found.compromised = index, "compromised" in payload
+
+    def take_licence(self, index: int, payload: Members, entry: bytes) -> None:
+        """Where a party may trade, and when: of no consequence here."""
 
     def take_prefix(self, index: int, payload: Members, entry: bytes) -> None:
         self.prefixes.append({**payload, "index": index, "entry": entry.hex(), "until": None})

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from . import bundle_attacks, bundle_cases, canonical_cases, statement_cases, tree_cases
+from . import bundle_attacks, bundle_cases, bundle_governed, canonical_cases, statement_cases, tree_cases
 
 VECTORS = Path(__file__).resolve().parents[1] / "vectors"
 
@@ -31,7 +31,7 @@ def files() -> dict[str, Any]:
         "statement/valid.json": statement_cases.valid(),
         "statement/node.json": statement_cases.node_words(),
         "statement/refused.json": statement_cases.refused(),
-        "bundle/oracle/good.json": bundle_cases.good(),
+        "bundle/oracle/good.json": bundle_cases.good((*bundle_cases.STORIES, *bundle_governed.STORIES)),
         "bundle/oracle/refused.json": bundle_attacks.refused(),
     }
 

@@ -9,6 +9,7 @@ tlog-policy        which logs and witnesses, and how many of them must agree
 import hashlib
 import re
 from base64 import b64decode, b64encode
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from cryptography.exceptions import InvalidSignature
@@ -126,13 +127,16 @@ class Policy:
 
     def add(self, words: list[str]) -> None:
         if words[0] == "log" and len(words) in (2, 3):
-            self.logs.append(read_vkey(words[1], LOG))
+            self.logs.append(self.new_key(read_vkey(words[1], LOG), self.logs))
         elif words[0] == "witness" and len(words) in (3, 4):
-            self.witnesses[self.new(words[1])] = read_vkey(words[2], WITNESS)
+            key = self.new_key(read_vkey(words[2], WITNESS), self.witnesses.values())
+            self.witnesses[self.new(words[1])] = key
         elif words[0] == "group" and len(words) > 3:
-            members = [self.known(name) for name in words[3:]]
-            need = {"any": 1, "all": len(members)}.get(words[2]) or int(words[2])
-            self.groups[self.new(words[1])] = need, members
+            members = [self.free(name) for name in words[3:]]
+            needs = {"any": 1, "all": len(members)} | {str(need): need for need in range(1, len(members) + 1)}
+            if words[2] not in needs or len(set(members)) < len(members):
+                raise Refused("policy", " ".join(words))
+            self.groups[self.new(words[1])] = needs[words[2]], members
         elif words[0] == "quorum" and len(words) == 2 and not self.quorum:
             self.quorum = words[1] if words[1] == "none" else self.known(words[1])
         else:
@@ -147,6 +151,17 @@ class Policy:
         if name not in self.witnesses and name not in self.groups:
             raise Refused("policy", name)
         return name
+
+    def free(self, name: str) -> str:
+        """Each is in one group."""
+        if any(name in members for _, members in self.groups.values()):
+            raise Refused("policy", name)
+        return self.known(name)
+
+    def new_key(self, key: tuple[str, bytes], others: Iterable[tuple[str, bytes]]) -> tuple[str, bytes]:
+        if key[1] in [public for _, public in others]:
+            raise Refused("policy", "one key twice")
+        return key
 
     def agrees(self, name: str, cosigners: set[str]) -> bool:
         """Whether a witness, or enough of a group, is among those that cosigned."""
@@ -187,8 +202,10 @@ class Policy:
 
 def read_policy(text: str) -> Policy:
     policy = Policy()
+    if not text.endswith("\n") or re.search("[^\t\n -~\x80-\U0010ffff]", text):
+        raise Refused("policy", "cut short, or no text")
     for each in text.split("\n"):
-        words = each.split()
+        words = re.findall("[^ \t]+", each)
         if words and not words[0].startswith("#"):
             policy.add(words)
     if not policy.quorum:

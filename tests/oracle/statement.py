@@ -43,9 +43,32 @@ def cose_key(alg: int, public: bytes) -> bytes:
 def thumbprint(name: str, public: bytes) -> str | None:
     """The kid of a key as a key statement writes it; None where the bytes are no key of that algorithm."""
     alg = next(alg for alg, known in ALGORITHMS.items() if known == name)
-    if len(public) != {ED25519: 32, ESP256: 65}[alg] or (alg == ESP256 and public[:1] != b"\4"):
-        return None
-    return b64(hashlib.sha256(cose_key(alg, public)).digest())
+    sound = is_ed25519(public) if alg == ED25519 else is_p256(public)
+    return b64(hashlib.sha256(cose_key(alg, public)).digest()) if sound else None
+
+
+def is_p256(public: bytes) -> bool:
+    """An uncompressed point (SEC 1 section 2.3.3), on the curve y^2 = x^3 - 3x + b."""
+    if len(public) != 65 or public[:1] != b"\4":
+        return False
+    x, y = int.from_bytes(public[1:33], "big"), int.from_bytes(public[33:], "big")
+    p = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    return x < p and y < p and (y * y - (x * x * x - 3 * x + b)) % p == 0
+
+
+def is_ed25519(public: bytes) -> bool:
+    """RFC 8032 section 5.1.3, as far as two keys could be one or fit any message: y below p, and the order of the point
+    does not divide 8. By the doubling of y alone: y' = (y^2 + x^2) / (2 + x^2 - y^2), x^2 = (y^2 - 1) / (d y^2 + 1)."""
+    p = 2**255 - 19
+    d = -121665 * pow(121666, -1, p)
+    y = int.from_bytes(public, "little") % 2**255
+    if len(public) != 32 or y >= p:
+        return False
+    for _ in range(3):
+        square = (y * y - 1) * pow(d * y * y + 1, -1, p)
+        y = (y * y + square) * pow(2 + square - y * y, -1, p) % p
+    return y != 1
 
 
 @dataclass(frozen=True)
@@ -173,6 +196,11 @@ PAYLOADS = {
     "prefix": {"statement", "about", "gtins"},
     "delegation": {"statement", "about", "to", "steps"},
     "revocation": {"statement", "about", "entry"},
+    "licence": {"statement", "about", "licence", "role", "states", "valid-from", "valid-to"},
+    "partner": {"statement", "about", "name", "role"},
+    "partner-exit": {"statement", "about"},
+    "policy": {"statement", "about", "version", "activation", "tlog", "authorities", "governors", "quorum"},
+    "approval": {"statement", "about", "entry"},
 }
 
 
@@ -215,6 +243,25 @@ def is_sorted(member: Callable[[Any], bool]) -> Callable[[Any], bool]:
     )
 
 
+def is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**53
+
+
+def is_named_key(value: Any) -> bool:
+    if not isinstance(value, dict) or set(value) != {"gln", "kid", "public"}:
+        return False
+    return all(FORMS[form](value[name]) for name, form in (("gln", "about"), ("kid", "kid"), ("public", "public")))
+
+
+def are_named_keys(value: Any) -> bool:
+    """At least one, each once, by GLN, then by kid and key as bytes."""
+    if not isinstance(value, list) or not value or not all(map(is_named_key, value)):
+        return False
+    names = [(key["gln"], urlsafe_b64decode(key["kid"] + "=="), urlsafe_b64decode(key["public"] + "=="))
+             for key in value]  # fmt: skip
+    return names == sorted(set(names))
+
+
 #: FORMATS 1 and 5: what each member must look like.
 FORMS: dict[str, Callable[[Any], bool]] = {
     "v": lambda value: type(value) is int and value == 1,
@@ -236,6 +283,18 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "public": is_bytes(32, 65),
     "gtins": is_sorted(is_text("[0-9]{4,12}|[0-9]{14}")),
     "entry": is_text("[0-9a-f]{64}"),
+    "licence": is_text(r"(?s:.+)"),
+    "name": is_text(r"(?s:.+)"),
+    "role": is_text(r"(?s:.+)"),
+    "states": is_sorted(is_text("[A-Z]{2}")),
+    "valid-from": is_time,
+    "valid-to": is_time,
+    "version": is_count,
+    "activation": is_count,
+    "tlog": is_text(r"(?s:.+)"),
+    "authorities": are_named_keys,
+    "governors": are_named_keys,
+    "quorum": is_count,
 }
 
 

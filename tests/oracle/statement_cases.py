@@ -18,6 +18,8 @@ from .tree_cases import DISTRIBUTOR, KEYS, LOG, MAKER, PHARMACY, drawn
 OPERATOR = "9521000000001"
 AUTHORITY_GLN = "9521987000001"
 AUTHORITY = Key(ED25519, drawn("key", "authority"))
+GOVERNOR_GLN = "9521000001008"
+GOVERNOR = Key(ED25519, drawn("key", "governor"))
 NODE = Key(ED25519, drawn("key", "node"))
 TIME = "2026-01-06T00:00:00Z"
 
@@ -32,6 +34,10 @@ def said(submitter: str, number: int, **members: Any) -> Members:
 
 def key_members(key: Key) -> Members:
     return {"kid": b64(key.kid), "alg": statement.ALGORITHMS[key.alg], "public": b64(key.public)}
+
+
+def named_key(gln: str, key: Key) -> Members:
+    return {"gln": gln, "kid": b64(key.kid), "public": b64(key.public)}
 
 
 def valid() -> list[Members]:
@@ -54,6 +60,17 @@ def valid() -> list[Members]:
          said(MAKER, 8, about=MAKER, entry=drawn("entry").hex())),
         ("delegation-signed-with-p-256", "alg -9 (ESP256, raw r and s, P-256); vectors use RFC 6979", "delegation",
          KEYS[PHARMACY], said(PHARMACY, 9, about=PHARMACY, to=DISTRIBUTOR, steps=["dispensing"])),
+        ("licence", "where a party may trade, and when", "licence", AUTHORITY,
+         said(AUTHORITY_GLN, 10, about=PHARMACY, licence="PH-4711", role="dispenser", states=["NJ", "NY"],
+              **{"valid-from": TIME, "valid-to": "2027-01-06T00:00:00Z"})),
+        ("partner", "who takes part", "partner", GOVERNOR,
+         said(GOVERNOR_GLN, 11, about=PHARMACY, name="Pharmacy", role="dispenser")),
+        ("partner-exit", "who takes part no more", "partner-exit", GOVERNOR, said(GOVERNOR_GLN, 12, about=PHARMACY)),
+        ("policy", "the rules as they are to be", "policy", GOVERNOR,
+         said(GOVERNOR_GLN, 13, about=GOVERNOR_GLN, version=1, activation=4096, tlog="quorum none\n", quorum=1,
+              authorities=[named_key(AUTHORITY_GLN, AUTHORITY)], governors=[named_key(GOVERNOR_GLN, GOVERNOR)])),
+        ("approval", "a governor agrees to what stands in this entry", "approval", GOVERNOR,
+         said(GOVERNOR_GLN, 14, about=GOVERNOR_GLN, entry=drawn("entry").hex())),
     ]  # fmt: skip
     out = []
     for name, rule, kind, key, payload in made:

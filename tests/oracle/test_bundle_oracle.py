@@ -18,11 +18,12 @@ from traceability.models import Item
 from traceability.policy import Policy
 from traceability.submission import Leaf
 
-from . import bundle_check, merkle, statement, tree_cases
+from . import bundle_check, bundle_governed, merkle, statement, tree_cases
 from .bundle import Chronicle, encoded, plain, prove, unb64
 from .bundle_cases import STORIES, carried, chronicle, name_of, one_pack_in_a_case, proven
 from .bundle_forging import core_of, forged
 from .bundle_lies import lies
+from .bundle_plots import plots
 from .canonical import Members, encode
 from .statement import cbor
 from .statement_cases import OPERATOR
@@ -131,7 +132,7 @@ def test_the_product_refuses_an_attack_at_the_step_that_should(case: Members) ->
 def test_every_step_refuses_something() -> None:
     assert {case["step"] for case in REFUSED} == set(range(1, 13))
     assert len({case["name"] for case in REFUSED}) == len(REFUSED)
-    assert [case["name"] for case in GOOD] == [name_of(story) for story in STORIES]
+    assert [case["name"] for case in GOOD] == [name_of(story) for story in (*STORIES, *bundle_governed.STORIES)]
 
 
 # ---- the product's bundles
@@ -328,6 +329,29 @@ def test_whatever_is_lied_in_a_story_both_see_it_alike() -> None:
         assert (seed, step_of_product(data, policy)) == (seed, step)
         steps.add(step)
     assert {None, 8, 9, 10, 11, 12} <= steps
+
+
+def test_whatever_governors_and_others_say_both_see_it_alike() -> None:
+    steps: list[int | None] = []
+    for seed, policy, data in plots(200):
+        steps.append(step_of_oracle(data, policy))
+        assert (seed, step_of_product(data, policy)) == (seed, steps[-1])
+    assert min(steps.count(None), steps.count(5)) > 50
+
+
+def test_whatever_is_changed_in_what_a_governor_says_both_see_it_alike() -> None:
+    for what, policy, data in otherwise_said():
+        assert (what, step_of_product(data, policy)) == (what, step_of_oracle(data, policy))
+
+
+def otherwise_said() -> Iterator[tuple[Any, Members, bytes]]:
+    """What governors and authorities say, rightly signed, with something else in some place."""
+    for kind, members in bundle_governed.sayings().items():
+        for path, value in nodes(members):
+            for other in (*otherwise(value), *ANYTHING[:: len(path)]) if path else ():
+                if not isinstance(other, bytes):
+                    policy, bundle = bundle_governed.saying(kind, put(members, path, other))
+                    yield (kind, path, other), policy, encoded(bundle)
 
 
 def test_whatever_a_node_signs_as_status_both_see_it_alike() -> None:

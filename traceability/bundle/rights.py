@@ -10,6 +10,7 @@ from ledger.tlog.cose import PublicKey
 from ..policy import Policy
 from ..rules import PROPOSED, InForce, NotGoverned, Rules, named
 from ..statements import (
+    BY_NODE,
     Approval,
     Delegation,
     Key,
@@ -57,6 +58,7 @@ class Rights:
                 quorum=governance.quorum if governance else 1,
             )
         )
+        self.said: set[tuple[str, str]] = set()  # statements, by issuer and id
         self.granted: dict[bytes, Granted] = {}  # by entry
         self.keys: dict[tuple[str, bytes], Granted] = {}  # by GLN and kid: several parties may register one key
 
@@ -64,11 +66,12 @@ class Rights:
         """Take one statement. Raises `BundleRefused` unless it is signed by who may say what it says."""
         opened = open_statement(entered.envelope)
         statement = opened.payload
-        if not isinstance(statement, Registration):
+        if not isinstance(statement, Registration) or isinstance(statement, BY_NODE):
             self._refuse(entered, "not_relied_on", "not a statement about a key or a right", found=statement.kind())
         if statement.log != self.origin:
             self._refuse(entered, "wrong_log", "for another log", expected=self.origin, found=statement.log)
         registration = Opened(entered.envelope, opened.signed, statement)
+        self._once(registration, entered)
         if isinstance(statement, (Approval, *PROPOSED)):
             return self._govern(registration, entered)
         by_authority = self._signed_by_authority(registration, entered)
@@ -80,6 +83,13 @@ class Rights:
                 self._revoke(statement, granted, by_authority)
             case _:
                 self._grant(granted, by_authority)
+
+    def _once(self, opened: Opened[Registration], entered: Entered) -> None:
+        """Whoever keeps the log could have it say again what its issuer has taken back since."""
+        named = (opened.issuer, opened.payload.id)
+        if named in self.said:
+            self._refuse(entered, "said_twice", "a statement stands in the log once", found=opened.payload.id)
+        self.said.add(named)
 
     def _govern(self, opened: Opened[Registration], entered: Entered) -> None:
         """The rules, or who takes part, by the governors that the policy names or those that they have named since."""

@@ -301,6 +301,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "browser_unsupported": "A browser that cannot check the signatures: nothing was looked at.",
         "not_understood": "Something that the page which verifies offline did not expect. It refuses it.",
         "revoked_twice": "What is revoked is revoked once.",
+        "said_twice": "A statement stands in the log a second time: what was taken back since would count again.",
         "not_destination": "Received by who is not its destination.",
         "no_ilmd": "A note: neither lot nor expiry is shown.",
         "identifier_unlicensed": "A note: neither a GTIN with a serial number nor an SSCC, so that nobody licenses it.",
