@@ -22,6 +22,7 @@ from django.conf import settings
 
 from . import keys, log
 from .errors import NotCosigned
+from .failpoint import failpoint
 from .models import Checkpoint, Cosignature, Witness
 from .tlog import note
 from .tlog.checkpoint import cosigned_at
@@ -123,7 +124,9 @@ def carry(*, now: datetime) -> bool:
     _carrier.carried = monotonic()
     signed = Note.parse(head.note)
     answers = _ask_all(_awake(policy, now), head, lambda answers: not _missing(policy, _with(signed, answers)))
+    failpoint("carry.asked")
     _keep(head, answers, now)
+    failpoint("carry.kept")
     cosigned = _with(signed, answers)
     if missing := _missing(policy, cosigned):
         logger.warning("checkpoint %d waits for cosignatures: %s", head.size, missing)
@@ -264,12 +267,13 @@ def _is_quorum(policy: Policy, keys_named: Collection[str]) -> bool:
 def _ask_all(peers: list[Peer], head: Checkpoint, enough: Callable[[Iterable[Answer]], bool]) -> list[Answer]:
     """What the witnesses answer, all asked at once; those who stand elsewhere than we thought are asked once more."""
     sizes = dict(Witness.objects.filter(name__in=[peer.key.name for peer in peers]).values_list("name", "size"))
-    answers = _ask_at_once({peer: _request(head, sizes.get(peer.key.name, 0)) for peer in peers}, enough)
+    requests = {peer: _request(head, sizes.get(peer.key.name, 0)) for peer in peers}
+    answers = _ask_at_once(requests, enough)
     elsewhere = {answer.witness: answer.size for answer in answers if not answer.signatures and answer.size is not None}
-    again = {
-        peer: _request(head, elsewhere[peer.key.name])
-        for peer in peers
-        if elsewhere.get(peer.key.name, head.size) < head.size
+    again = {  # also those that have cosigned this very one, for somebody who did not live to keep it
+        peer: _request(head, size)
+        for peer, request in requests.items()
+        if (size := elsewhere.get(peer.key.name)) is not None and request.old_size != size <= head.size
     }
     first = [answer for answer in answers if answer.witness not in {peer.key.name for peer in again}]
     return first + _ask_at_once(again, lambda new: enough([*first, *new]))

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
-PATIENCE = 30.0  # seconds that anything may take to be there
+PATIENCE = 90.0  # seconds that anything may take to be there: a busy machine is not an outage
 
 
 class NotInTime(Exception):

@@ -102,6 +102,10 @@ def test_a_witness_that_is_elsewhere_is_brought_along(
     head = log.latest()
     assert head is not None
     assert (head.size, len(Note.parse(head.note).signatures)) == (7, 4)
+    models.Log.objects.update(published=3)  # and it is carried again, for somebody who did not live to keep an answer
+    models.Checkpoint.objects.filter(size=7).update(published_at=None)
+    models.Witness.objects.update(size=3)
+    assert cosigning.carry(now=NOW)
 
 
 @pytest.mark.parametrize(
