@@ -354,6 +354,24 @@ def test_one_witness_that_lies_of_a_larger_log_stops_nothing(
     assert log.frozen() is None
 
 
+@pytest.mark.parametrize(("status", "says"), [(409, b"3\n"), (422, b"bad_proof\n")], ids=["same-size", "larger"])
+def test_a_quorum_that_has_cosigned_another_tree_stops_the_log(
+    shared_ledger: Ledger, three: list[Running], settings: Any, status: int, says: bytes
+) -> None:
+    ask_for(settings, three)
+    shared_ledger.takes(3)
+    tasks.sweep()
+    cosigning.compare(now=NOW)
+    for running in three[:1], three[:2]:
+        for each in running:
+            each.status, each.says = status, says
+        cosigning.compare(now=NOW)
+    assert (log.frozen() or "").startswith(f"{cosigning.OTHER}: it has 3 entries, witness.example/w1 has cosigned")
+    three[1].says = None
+    cosigning.compare(now=NOW)
+    assert log.frozen() is None  # one alone errs, or lies
+
+
 def test_what_the_signer_refuses_nobody_adds_to(shared_ledger: Ledger) -> None:
     shared_ledger.grows(3)
     hidden = shared_ledger.signer.memory.path.rename(shared_ledger.signer.memory.path.with_name("elsewhere"))
