@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 
 from .models import Checkpoint, Log
@@ -30,9 +31,17 @@ def draw_number() -> int:
 
 
 def read_head(*, held: bool = False) -> Log | None:
-    """The log's row; held, until the transaction ends. On SQLite that transaction, IMMEDIATE, is itself the lock."""
-    lock = " FOR UPDATE" if held and connection.features.has_select_for_update else ""
+    """The log's row; held, until the transaction ends. On SQLite that transaction, IMMEDIATE, is itself the lock.
+
+    PostgreSQL ends the session of a holder that lets LOG_HELD_SECONDS pass between two statements, and with it the
+    transaction (its documentation, 20.11.1: idle_in_transaction_session_timeout). What waits for a lock is not idle.
+    """
+    rows_lock = held and connection.features.has_select_for_update
+    lock = " FOR UPDATE" if rows_lock else ""
     with connection.cursor() as cursor:
+        if rows_lock:
+            patience = round(settings.LOG_HELD_SECONDS * 1000)  # ms
+            cursor.execute(f"SET LOCAL idle_in_transaction_session_timeout = {patience}")
         cursor.execute(f"SELECT id, origin, size, root, signed, published, witnessed, frozen FROM ledger_log{lock}")  # noqa: S608
         row = cursor.fetchone()
     return row and Log(*row)

@@ -5,7 +5,8 @@
 Whom to ask, and how many must agree, says the file WITNESSES (c2sp.org/tlog-policy); the protocol is
 c2sp.org/tlog-witness. Until the quorum is met nothing is published: captures are accepted and integrated, their
 receipts wait. A witness that has cosigned a larger log than ours knows better: an old backup was restored, or this
-is another machine with the same key. The log then takes nothing until they agree again.
+is another machine with the same key. So does one that has cosigned another tree: what we have was rewritten, by
+somebody who had the key. The log then takes nothing until they agree again.
 """
 
 import asyncio
@@ -21,7 +22,8 @@ import httpx
 from django.conf import settings
 
 from . import keys, log
-from .errors import NotCosigned
+from .errors import NotCosigned, OtherTree
+from .failpoint import failpoint
 from .models import Checkpoint, Cosignature, Witness
 from .tlog import note
 from .tlog.checkpoint import cosigned_at
@@ -37,6 +39,7 @@ LONGEST_REST = 60.0  # seconds between questions to a witness that fails
 CARRIED_EVERY = 0.2  # seconds, while there is always something new
 COMPARED_EVERY = 60.0  # seconds
 BEHIND = "the log is behind its witnesses"  # begins the reason of a log that is frozen for that
+OTHER = "the log is not the one that its witnesses have seen"  # and for that
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Answer:
     signatures: tuple[Signature, ...] = ()
     failure: str = ""
     seconds: float = 0.0
+    denies: bool = False  # it has cosigned another tree of this log
 
 
 @dataclass
@@ -123,13 +127,15 @@ def carry(*, now: datetime) -> bool:
     _carrier.carried = monotonic()
     signed = Note.parse(head.note)
     answers = _ask_all(_awake(policy, now), head, lambda answers: not _missing(policy, _with(signed, answers)))
+    failpoint("carry.asked")
     _keep(head, answers, now)
+    failpoint("carry.kept")
     cosigned = _with(signed, answers)
     if missing := _missing(policy, cosigned):
         logger.warning("checkpoint %d waits for cosignatures: %s", head.size, missing)
     else:
         log.publish(head.size, str(cosigned), witnessed=_is_independent(policy, cosigned), now=now)
-    _demand_not_behind(answers, policy)
+    _demand_agreement(answers, policy)
     return not missing
 
 
@@ -206,17 +212,17 @@ def _keep(head: Checkpoint, answers: Iterable[Answer], now: datetime) -> None:
 def compare(*, now: datetime) -> None:
     """Ask every witness what it has seen of this log: at the start of a process, and every minute.
 
-    A larger one freezes the log; where all agree again, it goes on.
+    A larger one freezes the log, and so does another one; where all agree again, it goes on.
     """
     policy, head = keys.witnesses(), log.latest() or log.unpublished()
     _carrier.compared = monotonic()
-    if policy is None and (log.frozen() or "").startswith(BEHIND):
+    if policy is None and _is_frozen_for_witnesses():
         log.freeze(None)  # its operator has taken out whoever had seen more
     if policy is None or head is None:
         return
     answers = _ask_all(_reachable(policy), head, lambda answers: False)
     _keep(head, answers, now)
-    _demand_not_behind(answers, policy, all_asked=True)
+    _demand_agreement(answers, policy, all_asked=True)
 
 
 def compare_if_due(*, now: datetime) -> None:
@@ -225,8 +231,9 @@ def compare_if_due(*, now: datetime) -> None:
         compare(now=now)
 
 
-def _demand_not_behind(answers: Iterable[Answer], policy: Policy, *, all_asked: bool = False) -> None:
-    """Freeze the log if witnesses have seen more of it than there is; let it go on if enough agree that they have not.
+def _demand_agreement(answers: Iterable[Answer], policy: Policy, *, all_asked: bool = False) -> None:
+    """Freeze the log if witnesses have seen more of it than there is, or another one; let it go on if enough agree
+    that they have not.
 
     Nobody signs a size: one witness that errs, or lies, stops nothing as long as those who have not seen more are a
     quorum, and those who have are none. Of what was ever published a quorum has seen more: so whoever was asked and
@@ -234,19 +241,25 @@ def _demand_not_behind(answers: Iterable[Answer], policy: Policy, *, all_asked: 
     """
     size = log.head().signed  # read after the answers: whatever a witness has seen of us was committed before
     seen = {answer.witness: answer.size for answer in answers if answer.size is not None}
-    ahead = {witness: more for witness, more in seen.items() if more > size}
-    told = ", ".join(f"{witness} has seen {more}" for witness, more in sorted(ahead.items()))
+    ahead = {witness: f"has seen {more}" for witness, more in seen.items() if more > size}
+    others = {answer.witness: "has cosigned another tree" for answer in answers if answer.denies}
+    against = ahead | others
+    told = ", ".join(f"{witness} {why}" for witness, why in sorted(against.items()))
     asked = {peer.key.name for peer in _reachable(policy)}
-    agree = seen.keys() - ahead.keys()
-    perhaps_ahead = _is_quorum(policy, asked - agree)
-    if ahead and (_is_quorum(policy, ahead) or not _is_quorum(policy, agree) or (all_asked and perhaps_ahead)):
-        log.freeze(f"{BEHIND}: it has {size} entries, {told}")
+    agree = seen.keys() - against.keys()
+    perhaps_against = _is_quorum(policy, asked - agree)
+    if against and (_is_quorum(policy, against) or not _is_quorum(policy, agree) or (all_asked and perhaps_against)):
+        log.freeze(f"{OTHER if others else BEHIND}: it has {size} entries, {told}")
         return
-    if ahead:
+    if against:
         logger.critical("the log has %d entries, %s, and a quorum has not: whom is it to believe?", size, told)
-    settled = agree == asked if policy.quorum is None else _is_quorum(policy, agree) and not perhaps_ahead
-    if settled and (log.frozen() or "").startswith(BEHIND):
+    settled = agree == asked if policy.quorum is None else _is_quorum(policy, agree) and not perhaps_against
+    if settled and _is_frozen_for_witnesses():
         log.freeze(None)
+
+
+def _is_frozen_for_witnesses() -> bool:
+    return (log.frozen() or "").startswith((BEHIND, OTHER))
 
 
 def _is_quorum(policy: Policy, keys_named: Collection[str]) -> bool:
@@ -264,12 +277,13 @@ def _is_quorum(policy: Policy, keys_named: Collection[str]) -> bool:
 def _ask_all(peers: list[Peer], head: Checkpoint, enough: Callable[[Iterable[Answer]], bool]) -> list[Answer]:
     """What the witnesses answer, all asked at once; those who stand elsewhere than we thought are asked once more."""
     sizes = dict(Witness.objects.filter(name__in=[peer.key.name for peer in peers]).values_list("name", "size"))
-    answers = _ask_at_once({peer: _request(head, sizes.get(peer.key.name, 0)) for peer in peers}, enough)
+    requests = {peer: _request(head, sizes.get(peer.key.name, 0)) for peer in peers}
+    answers = _ask_at_once(requests, enough)
     elsewhere = {answer.witness: answer.size for answer in answers if not answer.signatures and answer.size is not None}
-    again = {
-        peer: _request(head, elsewhere[peer.key.name])
-        for peer in peers
-        if elsewhere.get(peer.key.name, head.size) < head.size
+    again = {  # also those that have cosigned this very one, for somebody who did not live to keep it
+        peer: _request(head, size)
+        for peer, request in requests.items()
+        if (size := elsewhere.get(peer.key.name)) is not None and request.old_size != size <= head.size
     }
     first = [answer for answer in answers if answer.witness not in {peer.key.name for peer in again}]
     return first + _ask_at_once(again, lambda new: enough([*first, *new]))
@@ -309,7 +323,8 @@ async def _ask(http: httpx.AsyncClient, peer: Peer, request: AddCheckpoint) -> A
         size, signatures = await _post(http, peer, request)
         return Answer(name, size, signatures, "", monotonic() - began)
     except (LogError, httpx.HTTPError, UnicodeDecodeError) as error:
-        return Answer(name, failure=str(error)[:300] or type(error).__name__, seconds=monotonic() - began)
+        failure, denies = str(error)[:300] or type(error).__name__, isinstance(error, OtherTree)
+        return Answer(name, failure=failure, seconds=monotonic() - began, denies=denies)
     except Exception as error:  # whatever a witness may send, the others' word counts
         logger.exception("asking %s", name)
         return Answer(name, failure=repr(error)[:300], seconds=monotonic() - began)
@@ -321,7 +336,12 @@ async def _post(
     """The size that the witness has cosigned, and its good signatures if that is this one."""
     status, text = await _answered(http, f"{str(peer.url).rstrip('/')}/add-checkpoint", str(request).encode())
     if status == 409:
-        return parse_size(text), ()
+        size = parse_size(text)
+        if size == request.old_size == request.checkpoint.size:  # of this very size, so it is the root that differs
+            raise OtherTree("another tree of this size", found=f"{size} entries")
+        return size, ()
+    if status == 422:
+        raise OtherTree("a tree that this one does not continue", found=f"{request.old_size} entries")
     if status != 200:
         raise NotCosigned(text.strip()[:200], found=f"status {status}")
     asked, lines = Note.parse(request.note), parse_cosignatures(text)

@@ -67,6 +67,12 @@ class NotCosigned(LogError):
     code = "not_cosigned"
 
 
+class OtherTree(NotCosigned):
+    """A witness that was asked, and has cosigned another tree of this log."""
+
+    code = "other_tree"
+
+
 class NotAnchored(LogError):
     """An authority that was asked, and did not answer as one does."""
 

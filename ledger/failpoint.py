@@ -2,14 +2,15 @@
 
 UNITPROOF_FAILPOINT=capture.judged            the process is killed there, as by `kill -9`
 UNITPROOF_FAILPOINT=capture.judged:error      what stands there fails, after what stands before has had its effect
-UNITPROOF_FAILPOINT=capture.judged:stall:30   it takes 30 seconds, as where a disk or a network hangs
+UNITPROOF_FAILPOINT=capture.judged:stop       the process stands still there once, as where a disk or a machine hangs,
+                                              until it is let go on, as by `kill -CONT`
 """
 
 import os
 import signal
-import time
 
-_ARMED, _, _FAULT = os.environ.get("UNITPROOF_FAILPOINT", "").partition(":")  # empty everywhere but in such a test
+_NAME, _, _FAULT = os.environ.get("UNITPROOF_FAILPOINT", "").partition(":")  # empty everywhere but in such a test
+_ARMED = {_NAME: _FAULT}
 
 
 class Fault(OSError):
@@ -18,16 +19,16 @@ class Fault(OSError):
 
 def failpoint(name: str) -> None:
     """Have the fault happen here, if this is the point that the environment names."""
-    if name == _ARMED:
-        _happen()
+    if name in _ARMED:
+        _happen(name)
 
 
-def _happen() -> None:
-    fault, _, seconds = _FAULT.partition(":")
-    match fault:
+def _happen(name: str) -> None:
+    match _ARMED[name]:
         case "":
             os.kill(os.getpid(), signal.SIGKILL)
         case "error":
-            raise Fault(f"a test has this fail: {_ARMED}")
-        case "stall":
-            time.sleep(float(seconds))
+            raise Fault(f"a test has this fail: {name}")
+        case "stop":
+            del _ARMED[name]
+            os.kill(os.getpid(), signal.SIGSTOP)

@@ -9,6 +9,11 @@
 
 Only what is committed is signed. On PostgreSQL a number that was drawn early may be committed late: were a batch
 signed and its numbering then lost, the next attempt could come to another tree, and the signer must refuse it for ever.
+
+Who changes the log holds its row. Whoever hangs with it, for good perhaps, loses it on PostgreSQL after
+LOG_HELD_SECONDS: the next one goes on, and the first, should it wake, fails at its next statement with nothing kept.
+On SQLite it holds the one lock there is until its process ends: captures are asked to try again meanwhile, and nothing
+is lost; nobody can tell a writer that hangs from one that is slow.
 """
 
 import logging
@@ -24,7 +29,7 @@ from django.conf import settings
 from django.db import transaction
 
 from . import bulk, keys
-from .errors import LogFrozen, NoSuchTile, NotIntegrated, TreeDiffers, UnknownEntry
+from .errors import LogFrozen, NoSuchTile, NotIntegrated, SignerRefuses, TreeDiffers, UnknownEntry
 from .failpoint import failpoint
 from .models import Checkpoint, Entry, Log
 from .signer import Growth, SignedHead, SignsCheckpoints, demand_not_behind
@@ -40,6 +45,7 @@ from .tlog.tiles import ENTRIES, FULL, HEIGHT, Tile, TileReader
 logger = logging.getLogger(__name__)
 BATCH = 1024  # entries under one checkpoint; more wait for the next
 SIGNER_REFUSES = "the signer refuses"  # begins the reason of a log that is frozen for that
+PASSING = ("signer_away", "signer_moved")  # why a signer does not sign now and will later
 T = TypeVar("T")
 
 
@@ -247,24 +253,45 @@ def publish(size: int, note: str, *, witnessed: bool, now: datetime) -> None:
 def freeze(reason: str | None) -> None:
     """Take, sign and publish nothing more, and say why; None: go on."""
     with transaction.atomic(durable=True):
-        head = _lock_head()
-        if head.frozen == reason:
-            return
-        head.frozen = reason
-        bulk.save_head(head)
+        _freeze(_lock_head(), reason)
+
+
+def _freeze(head: Log, reason: str | None) -> None:
+    if head.frozen == reason:
+        return
+    head.frozen = reason
+    bulk.save_head(head)
     if reason is None:
         logger.warning("the log goes on")
     else:
         logger.critical("the log is frozen: %s", reason)
 
 
+def freeze_if_refused(signer: SignsCheckpoints) -> None:
+    """Freeze a log that its signer refuses, asked again with the log held: who was refused in a round may have hung in
+    it, and lost the log, and what it was told is then of a log that others have made longer."""
+    with transaction.atomic(durable=True):
+        head = _lock_head()
+        try:
+            _demand_signable(head, signer)
+        except SignerRefuses as refusal:
+            if refusal.code in PASSING:
+                raise
+            _freeze(head, f"{SIGNER_REFUSES}: {refusal}")
+
+
 def thaw(signer: SignsCheckpoints) -> None:
     """Let a log that its signer refused go on, once that would sign it. Raises `SignerRefuses` while it would not."""
     now = head()
     if (now.frozen or "").startswith(SIGNER_REFUSES):
-        grew = partial(_growth, old_size=signer.last().size, size=now.size)
-        signer.demand(now.value, _from_tiles(now.size, grew))
+        _demand_signable(now, signer)
         freeze(None)
+
+
+def _demand_signable(head: Log, signer: SignsCheckpoints) -> None:
+    last = signer.last()
+    demand_not_behind(last, head.size)
+    signer.demand(head.value, _from_tiles(head.size, partial(_growth, old_size=last.size, size=head.size)))
 
 
 def is_witnessed() -> bool:

@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from time import monotonic, sleep
 
 from .errors import SignerRefuses
 from .tlog.checkpoint import Checkpoint
 from .tlog.merkle import EMPTY
 from .tlog.note import Note, Signer
+
+PATIENCE = 5.0  # seconds that another process may keep the memory
 
 
 def empty_checkpoint(key: Signer) -> str:
@@ -48,7 +51,7 @@ class Memory:
             detail = "the signer has lost its memory; without it, it could sign two different logs"
             raise SignerRefuses(detail, code="signer_memory_lost", expected=self.path.name) from None
         try:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _lock(file)
             yield file
         finally:
             os.close(file)  # which lets go of the lock
@@ -83,3 +86,16 @@ class Memory:
         if sha256(note).hexdigest().encode() != digest:  # torn: its signature was never handed out
             return None
         return Checkpoint.parse(Note.parse(note.decode()).text)
+
+
+def _lock(file: int) -> None:
+    """Wait for whoever has it, but not for ever: one that hangs with it is then somebody's to find and to end."""
+    until = monotonic() + PATIENCE
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() > until:
+                detail = "another process has kept the signer's memory for too long"
+                raise SignerRefuses(detail, code="signer_away", expected=f"{PATIENCE:g} s at most") from None
+            sleep(0.002)

@@ -33,7 +33,6 @@ from .signer import SignsCheckpoints
 logger = logging.getLogger(__name__)
 PATIENCE = 5.0  # seconds a sweep works before it rings for another to go on
 _RUNG = "unitproof:rung"  # in Redis, from a ring until the sweep that it is for begins, or would have been due
-PASSING = ("signer_away", "signer_moved")  # why a signer does not sign now and will later
 
 
 @shared_task(name="ledger.tasks.sweep")
@@ -57,8 +56,8 @@ def _advance(signer: SignsCheckpoints) -> bool:
     try:
         return log.advance(now=timezone.now(), signer=signer)
     except SignerRefuses as refusal:
-        if refusal.code not in PASSING:
-            log.freeze(f"{log.SIGNER_REFUSES}: {refusal}")
+        if refusal.code not in log.PASSING:
+            log.freeze_if_refused(signer)
         raise
 
 

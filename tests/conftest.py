@@ -77,6 +77,7 @@ def own_keys_and_authorities(settings: Any, tmp_path: Path) -> None:
     settings.WITNESSED_LOGS = tmp_path / "witnessed.policy"
     settings.ANCHORS = tmp_path / "anchors.toml"
     settings.WITNESS_TIMEOUT_SECONDS = settings.ANCHOR_TIMEOUT_SECONDS = 10.0  # a busy machine is not an outage
+    settings.LOG_HELD_SECONDS = 600.0  # a test may be one transaction, and take its time between two statements
 
 
 @pytest.fixture

@@ -53,6 +53,7 @@ GOVERNORS = Path(env("GOVERNORS", default=str(VAR_DIR / "governors.json")))  # w
 ANCHORS = Path(env("ANCHORS", default=str(VAR_DIR / "anchors.toml")))  # whom to ask for time stamps (RFC 3161)
 ANCHOR_EVERY_SECONDS = env.float("ANCHOR_EVERY_SECONDS", default=3600.0)  # at most one stamp of each in that time
 ANCHOR_TIMEOUT_SECONDS = env.float("ANCHOR_TIMEOUT_SECONDS", default=5.0)  # that an authority may take to answer
+LOG_HELD_SECONDS = env.float("LOG_HELD_SECONDS", default=10.0)  # that whoever holds the log may be silent (PostgreSQL)
 INTEGRATE_WITHIN_SECONDS = env.int("INTEGRATE_WITHIN_SECONDS", default=60)  # what a promise promises
 # A pack is good on all of its last day, wherever in the node's territory it is asked for: until that day ends here, in
 # the westernmost of the United States. Name the westernmost zone of yours.

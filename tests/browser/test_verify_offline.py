@@ -27,6 +27,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from partners.gs1.identifiers import is_canonical
 from tests.browser.conftest import DESK, PHONE, keep
+from tests.browser.pages import choose
 from tests.browser.test_everyone import LOOKS
 from tests.oracle import bundle_check
 from tests.oracle.bundle import encoded, plain
@@ -510,11 +511,6 @@ def files(tmp_path: Path) -> Callable[[str, bytes | None], tuple[Path, Path]]:
 
 
 Files = Callable[..., tuple[Path, Path]]
-
-
-def choose(page: Page, bundle: Path, policy: Path) -> None:
-    page.get_by_label("The proof").set_input_files(bundle)
-    page.get_by_label("The policy", exact=True).set_input_files(policy)
 
 
 def test_a_proof_that_holds_is_shown_with_its_chain(from_disk: Callable[..., Page], files: Files) -> None:

@@ -3,6 +3,7 @@
     node.serve()     gunicorn: processes of many threads, at `node.address`
     node.work()      a Celery worker, which sweeps as well
     node.sequence()  what integrates the log where there is no Celery, beside what gunicorn's processes do
+    node.sign(...)   the process with the log's key
     node.run(...)    any Python of ours, to its end
 
 Every process leads a session of its own and is ended by its number, with whatever it forked.
@@ -21,7 +22,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import connection
 
-PATIENCE = 30.0  # seconds that anything may take to be there
+PATIENCE = 90.0  # seconds that anything may take to be there: a busy machine is not an outage
 
 
 class NotInTime(Exception):
@@ -146,6 +147,13 @@ class Node:
             timeout=PATIENCE,
             check=False,
         )
+
+    def sign(self, path: Path, **environment: str) -> Process:
+        """Hold the log's key, and sign for whoever opens this socket."""
+        command = [sys.executable, "-m", "manage", "signer", str(path)]
+        process = Process(command, self.environment | environment, self.folder / "signer.log")
+        self.processes.append(process)
+        return process
 
     def _start(self, name: str, module: str, *arguments: str) -> Process:
         command = [sys.executable, "-m", module, *arguments]

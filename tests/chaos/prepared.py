@@ -11,14 +11,17 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
+from io import RawIOBase
 from pathlib import Path
 from select import select
 from tempfile import TemporaryFile
+from typing import IO
 
 from django.conf import settings
 
-from tests.chaos.node import PATIENCE, Node
+from tests.chaos.node import PATIENCE, Node, wait_for
 
 LIBRARIES = (
     *("django.core.management", "django.db.models", "django.forms", "django.http", "django.template", "django.urls"),
@@ -43,25 +46,66 @@ class Prepared:
         )
         theirs.close()
 
-    def run(self, command: list[str], environment: dict[str, str]) -> "subprocess.CompletedProcess[bytes]":
-        """Run a module, and wait for its end, whatever that is."""
+    def begin(self, command: list[str], environment: dict[str, str]) -> "Begun":
+        """Run a module."""
         tells, told = os.pipe()
-        with TemporaryFile() as out, TemporaryFile() as err, os.fdopen(tells, "rb", buffering=0) as telling:
-            asked = json.dumps([command, environment]).encode()
-            socket.send_fds(self._asked, [asked], [out.fileno(), err.fileno(), told])
-            os.close(told)
-            pid = int(telling.read(NUMBER))
-            if not select([telling], [], [], PATIENCE)[0]:
-                os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(command, PATIENCE)
-            status = int(telling.read(NUMBER))
-            out.seek(0)
-            err.seek(0)
-            return subprocess.CompletedProcess(command, status, out.read(), err.read())
+        out, err = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed at the end of whoever writes them
+        asked = json.dumps([command, environment]).encode()
+        socket.send_fds(self._asked, [asked], [out.fileno(), err.fileno(), told])
+        os.close(told)
+        return Begun(command, out, err, os.fdopen(tells, "rb", buffering=0))
 
     def stop(self) -> None:
         self._asked.close()  # nothing more is asked of it: it ends
         self._process.wait()
+
+
+class Begun:
+    """A command that runs, and may stand still."""
+
+    def __init__(self, command: list[str], out: IO[bytes], err: IO[bytes], telling: RawIOBase) -> None:
+        self._command, self._out, self._err, self._telling = command, out, err, telling
+        self.pid = int(self._telling.read(NUMBER) or 0)
+        self._end: subprocess.CompletedProcess[bytes] | None = None
+
+    def waits_to_go_on(self) -> None:
+        """Until it stands still."""
+        wait_for(f"{self._command} to stand still", lambda: self._state() == "T")
+
+    def _state(self) -> str:
+        """As proc(5) has it."""
+        try:
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            raise AssertionError(self.end()) from None
+
+    @property
+    def has_ended(self) -> bool:
+        """As far as anybody has waited for it."""
+        return self._end is not None
+
+    def go_on(self) -> None:
+        os.kill(self.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        """kill -9, unless it has ended."""
+        if self._end is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.end()
+
+    def end(self) -> "subprocess.CompletedProcess[bytes]":
+        """Wait for its end, whatever that is."""
+        if self._end is None:
+            with self._out as out, self._err as err, self._telling as telling:
+                if not select([telling], [], [], PATIENCE)[0]:
+                    os.kill(self.pid, signal.SIGKILL)
+                    raise subprocess.TimeoutExpired(self._command, PATIENCE)
+                status = int(telling.read(NUMBER) or 0)
+                out.seek(0)
+                err.seek(0)
+                self._end = subprocess.CompletedProcess(self._command, status, out.read(), err.read())
+        return self._end
 
 
 class PreparedNode(Node):
@@ -69,8 +113,11 @@ class PreparedNode(Node):
         super().__init__(folder)
         self.prepared = prepared
 
+    def begin(self, module: str, *arguments: str, **environment: str) -> Begun:
+        return self.prepared.begin([module, *arguments], self.environment | environment)
+
     def run(self, module: str, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[bytes]":
-        return self.prepared.run([module, *arguments], self.environment | environment)
+        return self.begin(module, *arguments, **environment).end()
 
 
 def fork_on_demand(asked: socket.socket) -> None:

@@ -7,27 +7,23 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from typing import Any
 
 import httpx
 import pytest
 
-from ledger.tlog.cose import PrivateKey
 from ledger.tlog.policy import Policy
 from ledger.tlog.proof import Proof
 from tests import servers
 from tests.chaos.node import wait_for
 from tests.chaos.redis_server import PROGRAM, RedisServer
 from tests.chaos.topology import HOST, ORIGIN, Topology
-from tests.world import BEGINNING
+from tests.chaos.works import WORKS, Works
 from traceability import statements
-from traceability.cli import NAMES
-from traceability.client import NodeRefused, Submitted
-from traceability.telling import Teller, document
+from traceability.client import Submitted
 
 pytestmark = [pytest.mark.servers, pytest.mark.skipif(PROGRAM is None, reason="no redis-server here")]
 
-OFFICE, WORKS, PREFIX = "9521000000995", "9521050000013", "9521050"
+MANAGE = ("python", "manage.py")
 RESTING = 75.0  # seconds: a witness that kept failing is asked again within a minute
 
 
@@ -46,39 +42,6 @@ def topology(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Topology]:
         redis.kill()
         servers.drop(os.environ["DATABASE_URL"], name)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class Works:
-    """A party that has joined by the operator's commands, and its client."""
-
-    def __init__(self, topology: Topology) -> None:
-        pem = topology.folder / "office.pem"
-        make = ("python", "manage.py")
-        topology.run("setup", *make, "authority", "--name", "Office", "--gln", OFFICE, "--out", str(pem))
-        party = ("partner", "--name", "Works", "--gln", WORKS, "--role", "manufacturer")
-        self.token = topology.run("setup", *make, *party).strip()
-        self.key, office = PrivateKey.generate(), PrivateKey.from_pem(pem.read_bytes())
-        public = self.key.public
-        key: dict[str, Any] = {"kid": public.kid, "alg": NAMES[public.alg], "public": public.raw}
-        with topology.speak() as node:
-            node.register(statements.Key(about=WORKS, **key, **node.said_by(OFFICE)), office)
-            node.register(statements.Prefix(about=WORKS, gtins=(PREFIX,), **node.said_by(OFFICE)), office)
-        self.node = topology.speak(self.token)
-
-    def commissions(self, serial: str) -> Submitted:
-        epc = f"urn:epc:id:sgtin:{PREFIX}.000001.{serial}"
-        event = Teller(WORKS).commissioning([epc], BEGINNING, lot="L1", expiry="2028-12-31")
-        return self.node.submit(document(event), self.key)
-
-    def receipt(self, submitted: Submitted) -> str:
-        """Empty as long as there is none."""
-        try:
-            answer = self.node.ask("GET", f"/api/v1/submissions/{submitted.id}/receipt")
-        except NodeRefused as refused:
-            if refused.code != "not_integrated":
-                raise
-            return ""
-        return answer.text if answer.status_code == 200 else ""
 
 
 def demand_witnessed(receipt: str, submitted: Submitted, policy: Policy) -> None:
@@ -103,7 +66,7 @@ def test_the_services_of_compose_keep_every_promise_whatever_is_killed(topology:
     assert httpx.get(f"{topology.address}/live", headers={"Host": HOST}).status_code == 200
 
     # 3. one submission, its receipt, and in it the witness's cosignature
-    works = Works(topology)
+    works = Works(topology.folder, lambda *command: topology.run("setup", *MANAGE, *command), topology.speak)
     policy = Policy.parse(json.loads(topology.run("web", "python", "manage.py", "policy"))["tlog"])
     first = works.commissions("TOPOLOGY-1")
     wait_for("the receipt", lambda: works.receipt(first))

@@ -1,90 +1,31 @@
-"""Two nodes that witness each other: each publishes only what the other has cosigned."""
+"""Two nodes that witness each other: neither publishes what the other has not cosigned; their proofs outlive both."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 from django.conf import settings
+from playwright.sync_api import expect
 
 from ledger.tlog.policy import Policy
-from tests.chaos.node import Process, free_port, listens, wait_for
+from tests.browser.pages import choose, chromium
+from tests.chaos.node import listens, wait_for
+from tests.chaos.peer import Peer
+from tests.chaos.works import Works
+from traceability.client import Node
+from traceability.web.offline import FILE
 
-APPEND = """
-import secrets
-from django.db import transaction
-from django.utils import timezone
-from ledger import log
-with transaction.atomic():
-    for _ in range(5):
-        log.append(secrets.token_bytes(32), now=timezone.now())
-"""
+Peers = tuple[Peer, Peer]
 
 
-class Peer:
-    """A node on an SQLite file of its own."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.port = folder / name, free_port()
-        self.folder.mkdir()
-        self.environment = {
-            "PATH": os.environ["PATH"],
-            "VAR_DIR": str(self.folder),
-            "LOG_ORIGIN": f"{name}.example/log",
-            "SWEEP_EVERY_SECONDS": "0.2",
-        }
-        self.processes: list[Process] = []
-        printed = self.run("manage.py", "keygen")
-        self.log, self.witness = (line.split()[1] for line in printed.splitlines()[:2])
-        self.run("manage.py", "migrate", "--verbosity", "0")
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def policy(self) -> str:
-        """What the other one writes into its file of witnesses."""
-        return f"witness W {self.witness} {self.address}/witness\nquorum W\n"
-
-    def run(self, *command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=settings.BASE_DIR, env=self.environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def knows(self, other: "Peer") -> None:
-        (self.folder / "witnesses.policy").write_text(other.policy)
-        (self.folder / "witnessed.policy").write_text(f"log {other.log}\nquorum none\n")
-
-    def serve(self, **environment: str) -> None:
-        command = [sys.executable, "-m", "gunicorn", "traceability.wsgi", "--bind", f"127.0.0.1:{self.port}"]
-        environment = self.environment | environment
-        self.processes.append(Process([*command, "--threads", "4"], environment, self.folder / "gunicorn.log"))
-        wait_for(f"gunicorn, see {self.folder}", lambda: listens(self.port))
-
-    def grows(self) -> None:
-        self.run("manage.py", "shell", "--verbosity", "0", "--command", APPEND)
-
-    def checkpoint(self) -> str:
-        return httpx.get(f"{self.address}/log/checkpoint").text
-
-    def size(self) -> int:
-        return int(self.checkpoint().split("\n")[1])
-
-    def stop(self) -> None:
-        for process in self.processes:
-            process.kill()
-
-
-@pytest.fixture
-def peers(tmp_path: Path) -> Iterator[tuple[Peer, Peer]]:
-    one, other = Peer(tmp_path, "north"), Peer(tmp_path, "south")
+@pytest.fixture(scope="module")
+def peers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peers]:
+    folder = tmp_path_factory.mktemp("peers")
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(lambda name: Peer(folder, name), ("north", "south"))
     one.knows(other)
     other.knows(one)
     try:
@@ -96,35 +37,95 @@ def peers(tmp_path: Path) -> Iterator[tuple[Peer, Peer]]:
         other.stop()
 
 
-def test_two_nodes_witness_each_other_and_neither_publishes_alone(peers: tuple[Peer, Peer]) -> None:
+def publishes(node: Peer, size: int, witness: Peer) -> None:
+    """Wait until it has published so many entries, cosigned."""
+    wait_for(f"{size} entries of {node.folder}", lambda: node.size() == size)
+    policy = Policy.parse(f"log {node.log}\n{witness.policy}")
+    assert policy.check(node.checkpoint()).witnesses.keys() == {"W"}
+
+
+def test_two_nodes_witness_each_other_and_neither_publishes_alone(peers: Peers) -> None:
     north, south = peers
+    before, other = north.size(), south.size()
     north.grows()
     south.grows()
-    for node, witness in ((north, south), (south, north)):
-        wait_for(f"a cosigned checkpoint of {node.folder}", lambda node=node: node.size() == 5)  # type: ignore[misc]
-        policy = Policy.parse(f"log {node.log}\n{witness.policy}")
-        assert policy.check(node.checkpoint()).witnesses.keys() == {"W"}
+    publishes(north, before + 5, south)
+    publishes(south, other + 5, north)
     south.stop()
     north.grows()
-    wait_for("a sweep", lambda: "waits for cosignatures" in (north.folder / "gunicorn.log").read_text())
-    assert north.size() == 5  # accepted and integrated; not published before its witness is back
+    wait_for("a sweep", lambda: north.says(f"checkpoint {before + 10} waits for cosignatures"))
+    assert north.size() == before + 5  # accepted and integrated; not published before its witness is back
     south.serve()
-    wait_for("the witness's word", lambda: north.size() == 10)
+    publishes(north, before + 10, south)
 
 
-@pytest.mark.parametrize("fault", ["", ":error", ":stall:3"], ids=["kill", "error", "stall"])
+@pytest.mark.parametrize("fault", ["", ":error", ":stop"], ids=["kill", "error", "stall"])
 def test_i4_a_witness_that_fails_once_it_has_remembered_cosigns_the_same_when_asked_again(
-    peers: tuple[Peer, Peer], fault: str
+    peers: Peers, fault: str
 ) -> None:
     north, south = peers
+    before = north.size()
     south.stop()
     south.serve(UNITPROOF_FAILPOINT=f"witness.remembered{fault}")
     north.grows()
-    wait_for("a sweep", lambda: "waits for cosignatures" in (north.folder / "gunicorn.log").read_text())
-    assert north.size() == 0
+    wait_for("a sweep", lambda: north.says(f"checkpoint {before + 5} waits for cosignatures"))
+    assert north.size() == before
     south.stop()
     south.serve()
-    for size in (5, 10):
-        wait_for("the witness's word", lambda size=size: north.size() == size)  # type: ignore[misc]
-        Policy.parse(f"log {north.log}\n{south.policy}").check(north.checkpoint())
-        north.grows()
+    publishes(north, before + 5, south)
+    north.grows()
+    publishes(north, before + 10, south)
+
+
+# ---- and then there is neither
+
+
+@pytest.fixture(scope="module")
+def proof(peers: Peers) -> tuple[Path, Path]:
+    """What one of them has proven, and the policy of whoever believes it. Both nodes are gone."""
+    north, _ = peers
+    works = Works(north.folder, north.manage, lambda token="": Node(north.address, token))
+    with works.node:
+        submitted = works.commissions("LAST")
+        wait_for("the receipt", lambda: works.receipt(submitted))
+        bundle, policy = north.folder / "last.unitproof", north.folder / "policy.json"
+        bundle.write_bytes(works.node.bundle(works.unit("LAST")))
+    policy.write_text(north.manage("policy"))
+    for node in peers:
+        node.stop()
+        wait_for("its end", lambda node=node: not listens(node.port))  # type: ignore[misc]
+    return bundle, policy
+
+
+def damaged(bundle: Path) -> Path:
+    """One byte is another."""
+    data = bytearray(bundle.read_bytes())
+    data[len(data) // 2] ^= 1
+    found = bundle.with_name("damaged.unitproof")
+    found.write_bytes(data)
+    return found
+
+
+def test_i6_when_both_nodes_are_gone_their_proof_holds_by_a_program(proof: tuple[Path, Path]) -> None:
+    bundle, policy = proof
+
+    def verify(file: Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "traceability.cli", "verify", str(file), "--policy", str(policy)]
+        return subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, text=True, check=False)
+
+    held = verify(bundle)
+    assert held.returncode == 0, held.stdout
+    assert "seen by W at" in held.stdout
+    assert verify(damaged(bundle)).returncode == 1
+
+
+@pytest.mark.browser
+def test_i6_when_both_nodes_are_gone_their_proof_holds_in_a_browser(proof: tuple[Path, Path]) -> None:
+    bundle, policy = proof
+    with chromium() as browser:
+        page = browser.new_context(offline=True).new_page()
+        page.goto(FILE.as_uri())
+        choose(page, bundle, policy)
+        expect(page.locator("#verdict")).to_have_text("It holds")
+        choose(page, damaged(bundle), policy)
+        expect(page.locator("#verdict")).to_have_text("Refused")

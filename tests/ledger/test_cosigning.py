@@ -102,6 +102,10 @@ def test_a_witness_that_is_elsewhere_is_brought_along(
     head = log.latest()
     assert head is not None
     assert (head.size, len(Note.parse(head.note).signatures)) == (7, 4)
+    models.Log.objects.update(published=3)  # and it is carried again, for somebody who did not live to keep an answer
+    models.Checkpoint.objects.filter(size=7).update(published_at=None)
+    models.Witness.objects.update(size=3)
+    assert cosigning.carry(now=NOW)
 
 
 @pytest.mark.parametrize(
@@ -348,6 +352,24 @@ def test_one_witness_that_lies_of_a_larger_log_stops_nothing(
     three[1].says = None
     cosigning.compare(now=NOW)
     assert log.frozen() is None
+
+
+@pytest.mark.parametrize(("status", "says"), [(409, b"3\n"), (422, b"bad_proof\n")], ids=["same-size", "larger"])
+def test_a_quorum_that_has_cosigned_another_tree_stops_the_log(
+    shared_ledger: Ledger, three: list[Running], settings: Any, status: int, says: bytes
+) -> None:
+    ask_for(settings, three)
+    shared_ledger.takes(3)
+    tasks.sweep()
+    cosigning.compare(now=NOW)
+    for running in three[:1], three[:2]:
+        for each in running:
+            each.status, each.says = status, says
+        cosigning.compare(now=NOW)
+    assert (log.frozen() or "").startswith(f"{cosigning.OTHER}: it has 3 entries, witness.example/w1 has cosigned")
+    three[1].says = None
+    cosigning.compare(now=NOW)
+    assert log.frozen() is None  # one alone errs, or lies
 
 
 def test_what_the_signer_refuses_nobody_adds_to(shared_ledger: Ledger) -> None:

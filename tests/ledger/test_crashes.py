@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 import ledger as package
-from ledger import log, models
+from ledger import log, models, tasks
 from ledger.errors import SignerRefuses
 from tests.ledger.conftest import Ledger
 
@@ -121,3 +121,6 @@ def test_i4_a_restored_backup_is_noticed_before_anything_is_built_on_it(shared_l
     assert refused.value.code == "log_rolled_back"
     assert models.Entry.objects.filter(index=None).count() == 2
     assert shared_ledger.signer.last() == signed
+    with pytest.raises(SignerRefuses):
+        tasks.sweep()
+    assert (log.frozen() or "").startswith(f"{log.SIGNER_REFUSES}: the log has fewer entries than were signed")

@@ -3,12 +3,17 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections, transaction
+from django.db import InternalError, OperationalError, connection, connections, transaction
 
-from ledger import bulk, log, models
+from ledger import bulk, log, models, tasks
+from ledger.errors import SignerRefuses
+from ledger.signer import LogSigner
+from ledger.tlog.checkpoint import Checkpoint
 from tests.ledger.conftest import NOW, Ledger
 
 
@@ -137,5 +142,51 @@ def test_an_integrator_waits_for_the_head_and_no_capture_waits_for_it(shared_led
     finally:
         release.set()
         holder.join()
+    shared_ledger.integrates()
+    shared_ledger.check()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hanging(LogSigner):
+    """Tells what it signed last when it is let go on."""
+
+    asked: Event
+    goes_on: Event
+
+    def last(self) -> Checkpoint:
+        self.asked.set()
+        assert self.goes_on.wait(30)
+        return super().last()
+
+
+@pytest.mark.servers
+def test_i4_whoever_hangs_with_the_log_loses_it_and_freezes_nothing_when_it_wakes(
+    shared_ledger: Ledger, settings: Any
+) -> None:
+    settings.LOG_HELD_SECONDS = 0.3
+    shared_ledger.grows(3)
+    shared_ledger.takes(3)
+    asked, goes_on, failed = Event(), Event(), list[Exception]()
+    hanging = Hanging(asked=asked, goes_on=goes_on, key=shared_ledger.signer.key, memory=shared_ledger.signer.memory)
+
+    def hang() -> None:
+        try:
+            tasks._advance(hanging)
+        except (SignerRefuses, InternalError) as error:
+            failed.append(error)
+        connections.close_all()
+
+    holder = Thread(target=hang)
+    holder.start()
+    assert asked.wait(10)
+    try:
+        for _ in range(3):
+            shared_ledger.grows(2)  # by another, which has the log as soon as the first has lost it
+    finally:
+        goes_on.set()
+        holder.join()
+    assert [error.code for error in failed if isinstance(error, SignerRefuses)] == ["log_rolled_back"]
+    assert log.frozen() is None  # of the log that it had read that is true; not of the log
+    shared_ledger.takes(1)
     shared_ledger.integrates()
     shared_ledger.check()

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ledger import memory
 from ledger.errors import SignerRefuses
 from ledger.memory import Memory
 from ledger.signer import Growth, LogSigner, SignedHead
@@ -136,3 +137,13 @@ def test_a_note_too_long_to_remember_is_not_signed(tmp_path: Path) -> None:
     long = Signer("x" * 5000, KEY.key)
     with pytest.raises(SignerRefuses):
         Memory.of_empty_log(long)
+
+
+def test_a_memory_that_another_keeps_for_too_long_is_a_reason_to_wait(
+    signer: LogSigner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "PATIENCE", 0.05)
+    with signer.memory.held(), pytest.raises(SignerRefuses) as refused:
+        signer.last()
+    assert refused.value.code == "signer_away"
+    assert signer.last().size == 0

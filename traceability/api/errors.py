@@ -152,9 +152,12 @@ def is_busy(error: Exception) -> bool:
     if isinstance(cause, sqlite3.Error):
         return getattr(cause, "sqlite_errorname", "").startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
     state = getattr(cause, "sqlstate", None) or ""
+    if state == _SILENT_TOO_LONG:
+        return True
     return isinstance(error, OperationalError) and (not state or state[:2] in _PASSING_STATES)
 
 
+_SILENT_TOO_LONG = "25P03"  # idle_in_transaction_session_timeout: another has the lock that this request had
 #: PostgreSQL's classes of errors: connection, roll-back, resources, object state (55P03: lock), operator's shutdown.
 _PASSING_STATES = frozenset({"08", "40", "53", "55", "57"})
 

@@ -92,6 +92,11 @@ FROZEN = (
         "machine signs with the same key.",
     ),
     (
+        cosigning.OTHER,
+        "A witness has cosigned another log under this name: what this node holds was rewritten by somebody who had "
+        "its key, or another machine signs with that key.",
+    ),
+    (
         ledger_log.SIGNER_REFUSES,
         "What the database holds is not the log that was signed before: something in it was changed or lost, and the "
         "signer will not sign that.",

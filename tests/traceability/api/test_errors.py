@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DataError, IntegrityError, OperationalError, ProgrammingError
+from django.db import DataError, IntegrityError, InternalError, OperationalError, ProgrammingError
 from django.http import Http404, UnreadablePostError
 from rest_framework.exceptions import Throttled, ValidationError
 
@@ -71,6 +71,7 @@ def answered(error: Exception) -> Any:
         (ChangedMeanwhile(), 503, "busy"),
         (IntegrityError("x"), 503, "busy"),
         (caused(OperationalError("x"), psycopg.errors.DeadlockDetected("x")), 503, "busy"),
+        (caused(InternalError("x"), psycopg.errors.IdleInTransactionSessionTimeout("x")), 503, "busy"),
         (caused(OperationalError("x"), psycopg.errors.TooManyConnections("x")), 503, "busy"),
         (caused(OperationalError("x"), psycopg.OperationalError("no connection after 20 sec")), 503, "busy"),
         (caused(DataError("x"), psycopg.errors.StringDataRightTruncation("x")), 400, "malformed_request"),

@@ -129,6 +129,8 @@ def test_a_frozen_log_says_so_in_plain_words(client: Client, world: World) -> No
     page = unescape(client.get("/log/").text)
     assert "This log is frozen" in page
     assert "an old backup was restored" in page
+    log.freeze(f"{cosigning.OTHER}: it has 3 entries, w1 has cosigned another tree")
+    assert "was rewritten by somebody who had its key" in client.get("/log/").text
     log.freeze(f"{log.SIGNER_REFUSES}: log_rolled_back")
     assert "something in it was changed or lost" in client.get("/log/").text
     log.freeze("whatever else")
