@@ -206,6 +206,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "signer_memory_lost": "The signer does not remember what it signed last.",
         "not_consistent": "The log does not contain what was signed before.",
         "log_rolled_back": "The database is older than what was signed from it.",
+        "other_tree": "A witness has cosigned another tree of this log: it was rewritten, or forked.",
         "log_frozen": "The node takes nothing for now: its log is not the one that others have seen, or was signed.",
         "signer_away": "The process that holds the log's key does not answer.",
         "signer_moved": "The signer has signed another checkpoint meanwhile: the next round tries again.",

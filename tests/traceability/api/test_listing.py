@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -60,11 +61,12 @@ def test_nobody_sees_what_another_has_submitted(
 def test_a_party_is_told_of_every_statement_made_in_its_name(maker: Api, world: World) -> None:
     rows = every(maker, STATEMENTS)
     assert [(row["kind"], row["issuer"], row["about"]) for row in rows] == [
+        ("partner", settings.OPERATOR_GLN, world.maker.gln),
         ("key", world.authority.gln, world.maker.gln),
         ("prefix", world.authority.gln, world.maker.gln),
     ]
-    said = open_statement(unb64(rows[0]["envelope"]))
-    assert (said.payload.id, said.issuer) == (rows[0]["statement"], world.authority.gln)
+    said = open_statement(unb64(rows[1]["envelope"]))
+    assert (said.payload.id, said.issuer) == (rows[1]["statement"], world.authority.gln)
     assert isinstance(said.payload, statements.Key)
     assert said.payload.kid == world.maker.key.public.kid
 
@@ -106,8 +108,8 @@ def test_pages_leave_out_none_and_repeat_none(maker: Api, world: World, monkeypa
     assert [len(maker.get(SUBMISSIONS, after=after).json()["submissions"]) for after in ("0", str(2**63 - 1))] == [3, 0]
     board = Api(world.regulator)
     monkeypatch.setattr(listing, "A_PAGE", 1)
-    assert [row["kind"] for row in every(maker, STATEMENTS)] == ["key", "prefix"]
-    assert len(every(board, STATEMENTS)) == 1
+    assert [row["kind"] for row in every(maker, STATEMENTS)] == ["partner", "key", "prefix"]
+    assert len(every(board, STATEMENTS)) == 2
 
 
 def test_what_may_still_be_under_way_is_asked_for_again(maker: Api, world: World) -> None:
