@@ -7,6 +7,8 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
 
 from ledger import tasks
 from ledger.tlog.cose import PrivateKey
@@ -62,7 +64,7 @@ def test_who_keeps_all_that_it_submits_has_nothing_to_look_at(
 ) -> None:
     assert submits(run, world, "A1") == 0
     assert submits(run, world, "A2", f"--keep kept --offline {world.maker.gln}") == 0
-    assert watches(run, capsys) == (0, "0 to look at, of 4 under your name\n")
+    assert watches(run, capsys) == (0, "0 to look at, of 5 under your name\n")
     folders = sorted(path.name for path in Path("kept").iterdir() if path.name != "accepted")
     assert folders == sorted(str(row.submission) for row in Submission.objects.all())
     for folder in folders:
@@ -82,7 +84,7 @@ def test_what_somebody_else_signs_with_ones_key_is_found(
     assert (status, thief) == (1, unit("STOLEN"))
     assert said.startswith(f"not_sent: submission {row.submission} is signed with a key of yours")
     assert bytes(row.entry.entry).hex() in said
-    assert said.endswith("1 to look at, of 4 under your name\n")
+    assert said.endswith("1 to look at, of 5 under your name\n")
 
 
 def test_what_was_looked_into_is_found_no_more(run: Callable[..., int], known: None, world: World, capsys: Any) -> None:
@@ -253,3 +255,28 @@ def test_whoever_is_no_node_gets_a_plain_word_for_it(
     monkeypatch.setattr(Circle, "body", body)
     assert main(["watch", "--node", circle, "--kept", str(tmp_path), "--once"]) == 2
     assert "unitproof: bad_answer: " in capsys.readouterr().err
+
+
+def test_the_monitor_of_a_log_looks_after_ones_name_too(
+    run: Callable[..., int], known: None, world: World, live_server: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what another has signed with a stolen key, beside whatever is wrong with the log itself."""
+    policy = Path("log.policy")
+    policy.write_text(f"log {(Path(settings.KEYS_DIR) / 'log.vkey').read_text().strip()}\nquorum none\n")
+    told = ["monitor", f"{live_server.url}/log", "--policy", str(policy), "--copy", "copy", "--once"]
+    own = ["--kept", "kept", "--node", live_server.url, "--token-file", "token"]
+    submits(run, world, "A1")
+    tasks.sweep()
+    call_command(*told, *own)
+    submits(run, world, "A2", more="--keep elsewhere")
+    tasks.sweep()
+    with pytest.raises(CommandError):
+        call_command(*told, *own)
+    assert "not_sent: submission " in capsys.readouterr().err
+    call_command(*told)
+    with pytest.raises(CommandError, match="belong together"):
+        call_command(*told, "--kept", "kept")
+    monkeypatch.setenv("UNITPROOF_TOKEN", "upt_nobodys")
+    with pytest.raises(CommandError, match="not all is as it should be"):
+        call_command(*told, *own[:4])
+    assert "own_name: invalid_token" in capsys.readouterr().err
