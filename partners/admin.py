@@ -29,10 +29,11 @@ class PartnerAdmin(ReadOnly):
 
 
 @admin.register(Location)
-class LocationAdmin(admin.ModelAdmin):
-    list_display = ("name", "gln", "operator", "valid_from", "valid_to")
+class LocationAdmin(ReadOnly):
+    """Said in the log: `manage.py location`, or an authority."""
+
+    list_display = ("name", "gln", "operator", "valid_from", "valid_to", "registered", "vouched_by")
     search_fields = ("name", "gln")
-    autocomplete_fields = ("operator",)
 
 
 @admin.register(SigningKey)

@@ -1,13 +1,13 @@
 """Organisations, their places, their keys, what they may issue, and who has read of them.
 
-    Partner ─┬─ Location     where it acts, from when to when
+    Partner ─┬─ Location     which places it operates, from when to when
              ├─ SigningKey   which keys speak for it
              ├─ Prefix       which products it may issue
              ├─ Delegation   who may act for it, and in what
              ├─ Licence      where it may trade
              └─ ApiToken     how its systems log in
 
-Keys and rights are what statements in the log said. What such a row keeps of the log is the *number* that its
+Places, keys and rights are what statements in the log said. What such a row keeps of the log is the *number* that its
 statement was accepted under: order decides what is valid, not the clock (FORMATS section 6).
 """
 
@@ -81,13 +81,15 @@ class Location(models.Model):
     name = models.CharField(max_length=200)
     valid_from = models.DateTimeField()
     valid_to = models.DateTimeField(null=True, blank=True)  # the first instant at which it no longer is
+    vouched_by = models.CharField(max_length=13)  # GLN of who said so: an authority, or the operator of this node
+    registered = models.BigIntegerField()  # number of the entry
 
     objects = LocationQuerySet.as_manager()
 
     class Meta:
-        ordering = ("gln", "valid_from")
+        ordering = ("gln", "valid_from", "registered")
         constraints = (
-            models.UniqueConstraint(fields=["gln", "valid_from"], name="location_begins_once"),
+            models.UniqueConstraint(fields=["registered"], name="location_is_what_one_entry_says"),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="location_ends_after_it_begins"),
         )
 
@@ -99,16 +101,22 @@ class Operators:
     """Who operates a place at a time; a place that nobody wrote down stands for its own operator."""
 
     def __init__(self, locations: Iterable[Location]) -> None:
-        self._periods: dict[str, list[tuple[datetime, datetime | None, str]]] = {}
-        for row in sorted(locations, key=lambda row: row.valid_from, reverse=True):  # the last to begin comes first
-            self._periods.setdefault(row.gln, []).append((row.valid_from, row.valid_to, row.operator_id))
+        self._said: dict[str, dict[datetime, Location]] = {}  # by place, and when it began
+        for row in sorted(locations, key=lambda row: row.registered):  # the last to be said replaces
+            self._said.setdefault(row.gln, {})[row.valid_from] = row
 
     def at(self, gln: str, time: datetime) -> str:
-        """The operator's GLN. Where periods overlap, the one that began last counts."""
-        for begins, ends, operator in self._periods.get(gln, ()):
-            if begins <= time and (ends is None or time < ends):
-                return operator
-        return gln
+        """The operator's GLN."""
+        found = self.location(gln, time)
+        return found.operator_id if found else gln
+
+    def location(self, gln: str, time: datetime) -> Location | None:
+        """What was said of the place for then. Where periods overlap, the one that began last counts."""
+        said = self._said.get(gln, {})
+        for begins in sorted(said, reverse=True):
+            if begins <= time and ((ends := said[begins].valid_to) is None or time < ends):
+                return said[begins]
+        return None
 
 
 class SigningKey(models.Model):

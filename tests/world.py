@@ -23,7 +23,7 @@ from partners.gs1.identifiers import Sgtin, Sscc, check_digit
 from partners.models import Partner, Role
 from tests.remembered import once
 from traceability import authorities, capture, registration, statements
-from traceability.admitting import admit
+from traceability.admitting import admit, locate
 from traceability.statements import KeyAlgorithm
 from traceability.submission import Draft
 from traceability.telling import Members, Teller, document
@@ -231,6 +231,19 @@ class World:
             valid_from=begins, valid_to=begins + timedelta(days=days), **self._from(self.authority),
         )  # fmt: skip
         return self.registers(said, self.authority.key)
+
+    def operates(
+        self,
+        party: Party,
+        place: str,
+        name: str = "Dock",
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> None:
+        """By the operator's word: from the beginning, if it is not said since when."""
+        begins = since or BEGINNING - timedelta(days=9000)
+        locate(party.gln, place=place, name=name, valid_from=begins, valid_to=until, now=self.passes())
 
     def renews_its_key(self, party: Party) -> None:
         """The old key vouches for a new one, which then takes the old one out of use."""

@@ -61,6 +61,7 @@ from .statements import (
     DeletionCertificate,
     Erased,
     Erasure,
+    Location,
     Opened,
     Root,
     Statement,
@@ -304,21 +305,37 @@ class _Examination:
             if isinstance(opened.payload, BY_NODE):
                 self._said_by_node(opened)
                 self.erasures[index] = opened.payload
-            elif isinstance(opened.payload, PARTICIPATION) and self._is_operators(opened, index):
+            elif self._is_operators(opened, index):
                 self._said_by_node(opened)
+            elif isinstance(opened.payload, Location):
+                self._said_by_authority(opened, index)
             else:
                 self.rights.tell(Entered(index, salt, envelope))
             self._count(REGISTRATIONS)
 
     def _is_operators(self, opened: Opened[Statement], index: int) -> bool:
-        """Whether the node says this for its operator, who says who takes part until a governor has spoken."""
+        """Whether the node says this for its operator: whose a place is, and who takes part until a governor has
+        spoken."""
+        if not self._is_node(opened.signed.kid):
+            return False
         governs = (opened.issuer, opened.signed.kid) in self.rights.rules.at(index).governor_keys
-        return self._is_node(opened.signed.kid) and not governs and not self.rights.rules.governed
+        is_free = not governs and not self.rights.rules.governed
+        return isinstance(opened.payload, Location) or (isinstance(opened.payload, PARTICIPATION) and is_free)
+
+    def _said_by_authority(self, opened: Opened[Statement], index: int) -> None:
+        public = self.rights.rules.at(index).authority_keys.get((opened.issuer, opened.signed.kid))
+        if public is None:
+            self._refuse("authority_needed", "only an authority of the policy, or the node, may say this")
+        self._for_this_log(opened)
+        opened.signed.check(public)
 
     def _said_by_node(self, opened: Opened[Statement]) -> None:
+        self._for_this_log(opened)
+        self._by_node(opened)
+
+    def _for_this_log(self, opened: Opened[Statement]) -> None:
         if opened.payload.log != self.origin:
             self._refuse("wrong_log", "for another log", expected=self.origin, found=opened.payload.log)
-        self._by_node(opened)
 
     def _submissions(self) -> None:
         for index, files in self._folders(SUBMISSIONS):

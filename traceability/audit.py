@@ -6,9 +6,8 @@ An incremental audit computes the whole tree, and reads of the rest what the log
 full one reads everything, and replays custody. Each difference has the time from which on others could have seen what
 was there before, and the window in which it was changed: since the last clean audit that read it.
 
-Not audited are `Location` and `ApiToken`, and a `Partner` of whom no statement says that it takes part: who has an
-account, where it acts and how it logs in is the operator's word, in no log. Nor `Draft`, which has no force; nor the
-words that a `Sighting` keeps about why it was refused. A submission that was accepted, never came into the log, and
+Not audited is `ApiToken`: how a party's systems log in is in no log. Nor `Draft`, which has no force; nor the words
+that a `Sighting` keeps about why it was refused. A submission that was accepted, never came into the log, and
 was taken out whole is missed by its submitter alone, who has the promise.
 """
 

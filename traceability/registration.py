@@ -22,7 +22,7 @@ from ledger import log, tasks
 from ledger.keys import node_key
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.errors import BadSignature
-from partners import delegations, licences, participants, prefixes, signing_keys
+from partners import delegations, licences, locations, participants, prefixes, signing_keys
 from partners.errors import PartnerError
 from partners.models import Delegation as DelegationRow
 from partners.models import Licence as LicenceRow
@@ -42,6 +42,7 @@ from .statements import (
     Key,
     KeyRevocation,
     Licence,
+    Location,
     Opened,
     Partner,
     PartnerExit,
@@ -177,9 +178,11 @@ def check_governed(opened: Opened[Statement], salt: bytes) -> Statement | None:
 
 def check_signer(opened: Opened[Statement]) -> None:
     """Steps 4 and 5."""
-    accredits = governing.accrediting()
+    accredits, operator = governing.accrediting(), (settings.OPERATOR_GLN, node_key().public.kid)
     if isinstance(opened.payload, PARTICIPATION):
-        accredits = {(settings.OPERATOR_GLN, node_key().public.kid): node_key().public}
+        accredits = {operator: node_key().public}
+    elif isinstance(opened.payload, Location):
+        accredits = {**accredits, operator: node_key().public}
     authority = accredits.get((opened.issuer, opened.signed.kid))
     try:
         opened.signed.check(authority or partners_key(opened))
@@ -315,6 +318,19 @@ def apply_licence(opened: Opened[Licence], number: int) -> None:
     )
 
 
+def apply_location(opened: Opened[Location], number: int) -> None:
+    location = opened.payload
+    locations.operate(
+        location.about,
+        location.place,
+        name=location.name,
+        valid_from=location.valid_from,
+        valid_to=location.valid_to,
+        vouched_by=opened.issuer,
+        number=number,
+    )
+
+
 def adopt_partner(partner: Partner, number: int) -> None:
     participants.admit(partner.about, name=partner.name, role=partner.role, number=number)
 
@@ -331,6 +347,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Delegation: apply_delegation,
     Revocation: apply_revocation,
     Licence: apply_licence,
+    Location: apply_location,
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     Policy: lambda opened, number: None,  # `governing` replays it

@@ -16,6 +16,7 @@ from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.merkle import leaf_hash, root_of
 from partners.models import Delegation as DelegationRow
 from partners.models import Licence as LicenceRow
+from partners.models import Location as LocationRow
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
 from partners.models import Right, SigningKey
@@ -46,6 +47,7 @@ class Rights:
     licences: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     given: dict[str, tuple[int, str]] = field(default_factory=dict)  # by entry, what can be revoked: number, issuer
     ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
+    locations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
     holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by row of the statement that set it
     erasing: dict[int, tuple[int | None, statements.Registration]] = field(default_factory=dict)  # by row; its index
@@ -81,6 +83,8 @@ class Rights:
             return self.node
         if isinstance(said, BY_NODE):
             return None
+        if isinstance(said, statements.Location) and name == (settings.OPERATOR_GLN, self.node.kid):
+            return self.node
         authority = self.rules.at(self.place).authority_keys.get(name)
         return authority or (self.public(*name, number) if self._is_its_own(opened) else None)
 
@@ -135,6 +139,8 @@ class Rights:
         elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence)):
             self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
             self._right(said, opened.issuer, opened.signed.kid, number)
+        elif isinstance(said, statements.Location):
+            self._location(said, opened.issuer, number)
         elif isinstance(said, statements.Revocation) and said.entry in self.given:
             self.ended.setdefault(self.given[said.entry][0], number)
         elif isinstance(said, statements.LegalHold):
@@ -156,6 +162,10 @@ class Rights:
             self.keys.setdefault((said.about, said.kid), row)
         elif isinstance(said, statements.KeyRevocation) and (said.about, said.kid) in self.keys:
             self.keys[said.about, said.kid] |= {"revoked": number, "compromised": said.compromised}
+
+    def _location(self, said: statements.Location, issuer: str, number: int) -> None:
+        members = {"gln": said.place, "name": said.name[:200], "valid_from": said.valid_from, "valid_to": said.valid_to}
+        self.locations[number] = {"operator_id": said.about, "vouched_by": issuer, **members}
 
     def _right(self, said: statements.Registration, issuer: str, kid: bytes, number: int) -> None:
         vouched = {"partner_id": said.about, "vouched_by": issuer}
@@ -193,6 +203,7 @@ class Rights:
         yield from self._prefix_rows()
         yield from self._right_rows(DelegationRow, self.delegations)
         yield from self._right_rows(LicenceRow, self.licences)
+        yield from self._right_rows(LocationRow, self.locations)
         yield from self._hold_rows()
         if not self.rules_damaged:
             yield from self._partner_rows()
@@ -237,22 +248,27 @@ class Rights:
         nearest = min(differing, key=len, default=list(_PREFIX_FIELDS))
         return ", ".join(nearest) if 0 < len(nearest) <= 2 else WHOLE
 
-    def _right_rows(self, model: type[Right], said: Mapping[int, dict[str, Any]]) -> Iterator[Difference]:
+    def _right_rows(self, model: type[Right | LocationRow], said: Mapping[int, dict[str, Any]]) -> Iterator[Difference]:
         """Rows of which each is what one statement says."""
         left, table, name = dict(said), model._meta.db_table, model._meta.verbose_name
         for row in model._default_manager.order_by("pk").iterator(chunk_size=500):
             expected = left.pop(row.registered, None)
             if expected is not None:
-                ended = {} if row.revoked in self.damaged else {"revoked": self.ended.get(row.registered)}
-                for column, detail in differing(row, expected | ended):
+                for column, detail in differing(row, expected | self._ended(row)):
                     yield Difference(table, str(row.pk), column, detail, row.registered)
             elif row.registered not in self.damaged:
                 yield Difference(
                     table, str(row.pk), f"registered, {WHOLE}", f"no statement gives this {name}", row.registered
                 )
         for number, expected in left.items():
-            detail = f"{name} of {expected['partner_id']} in the log, and not here"
+            detail = f"{name} in the log, and not here: {shown(next(iter(expected.values())))}"
             yield Difference(table, f"entry {number}", WHOLE, detail, number)
+
+    def _ended(self, row: Any) -> dict[str, Any]:
+        """Whether it was taken back, of what can be."""
+        if not isinstance(row, Right) or row.revoked in self.damaged:
+            return {}
+        return {"revoked": self.ended.get(row.registered)}
 
     def _hold_rows(self) -> Iterator[Difference]:
         left, table = dict(self.holds), HoldRow._meta.db_table

@@ -568,6 +568,23 @@ class Licence(Registration):
     valid_to: Annotated[datetime, TIME]  # the first instant at which it no longer is
 
 
+@dataclass(frozen=True, kw_only=True)
+class Location(Registration):
+    """The party `about` operates a place, from one instant until another: said by an authority, or by the operator.
+
+    {"about":gln,"name":"North dock","place":gln,"valid-from":time,...}
+
+    A later one of the same place from the same instant replaces the one before.
+    """
+
+    content_type = _content_type("location")
+
+    place: Annotated[str, GLN]
+    name: Annotated[str, WORD]
+    valid_from: Annotated[datetime, TIME]
+    valid_to: Annotated[datetime | None, TIME] = None  # the first instant at which it no longer does
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -690,7 +707,7 @@ BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHo
 
 STATEMENTS: tuple[type[Statement], ...] = (
     *(Submission, Key, KeyRevocation, Prefix, Delegation, Revocation),
-    *(Partner, PartnerExit, Licence, Policy, Approval),
+    *(Partner, PartnerExit, Licence, Location, Policy, Approval),
     *BY_NODE,
 )
 P = TypeVar("P", bound=Payload)

@@ -584,6 +584,9 @@ GOVERNED: dict[str, Attack] = {
         "deletion-certificate", OLD, about=OPERATOR, first=0, last=1, rule="after ten years"
     ),
     "legal-hold-by-an-authority": said_by_the_node("legal-hold", OLD, about=MAKER, hold="set", reason="a case"),
+    "location-by-an-authority": said_by_the_node(
+        "location", OLD, about=MAKER, place=PHARMACY, name="Dock", **{"valid-from": "2026-01-05T08:00:00Z"}
+    ),
 }
 
 

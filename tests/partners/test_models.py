@@ -1,6 +1,7 @@
 """The rows that say who is who, and the rules their tables keep."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -42,12 +43,18 @@ def test_two_partners_never_share_a_gln(maker: Partner) -> None:
         Partner.objects.create(gln=MAKER, name="Another", role=Role.DISPENSER)
 
 
+def said(**members: Any) -> None:
+    """A statement of the warehouse."""
+    number = Location.objects.count() + 1
+    Location.objects.create(gln=WAREHOUSE, vouched_by=MAKER, registered=number, **members)
+
+
 class TestOperators:
     """Who operates a place depends on when."""
 
     def test_a_place_changes_hands_at_an_instant(self, maker: Partner, wholesaler: Partner) -> None:
-        Location.objects.create(gln=WAREHOUSE, operator=maker, name="W", valid_from=JANUARY, valid_to=JULY)
-        Location.objects.create(gln=WAREHOUSE, operator=wholesaler, name="W", valid_from=JULY)
+        said(operator=maker, name="W", valid_from=JANUARY, valid_to=JULY)
+        said(operator=wholesaler, name="W", valid_from=JULY)
         operators = Location.objects.operators([WAREHOUSE])
         assert operators.at(WAREHOUSE, JULY - timedelta(microseconds=1)) == MAKER
         assert operators.at(WAREHOUSE, JULY) == WHOLESALER
@@ -55,7 +62,7 @@ class TestOperators:
     def test_before_anybody_is_written_down_and_after_the_last_one_the_place_stands_for_itself(
         self, maker: Partner
     ) -> None:
-        Location.objects.create(gln=WAREHOUSE, operator=maker, name="W", valid_from=JANUARY, valid_to=JULY)
+        said(operator=maker, name="W", valid_from=JANUARY, valid_to=JULY)
         operators = Location.objects.operators([WAREHOUSE])
         assert operators.at(WAREHOUSE, JANUARY - timedelta(days=1)) == WAREHOUSE
         assert operators.at(WAREHOUSE, JULY) == WAREHOUSE
@@ -64,9 +71,17 @@ class TestOperators:
         assert Location.objects.operators([WAREHOUSE]).at(WAREHOUSE, JULY) == WAREHOUSE
 
     def test_where_periods_overlap_the_one_that_began_last_counts(self, maker: Partner, wholesaler: Partner) -> None:
-        Location.objects.create(gln=WAREHOUSE, operator=maker, name="W", valid_from=JANUARY)
-        Location.objects.create(gln=WAREHOUSE, operator=wholesaler, name="W", valid_from=JULY)
+        said(operator=maker, name="W", valid_from=JANUARY)
+        said(operator=wholesaler, name="W", valid_from=JULY)
         assert Location.objects.operators([WAREHOUSE]).at(WAREHOUSE, JULY) == WHOLESALER
+
+    def test_a_later_statement_of_the_same_beginning_replaces_the_one_before(
+        self, maker: Partner, wholesaler: Partner
+    ) -> None:
+        said(operator=maker, name="W", valid_from=JANUARY)
+        said(operator=maker, name="W", valid_from=JANUARY, valid_to=JULY)
+        operators = Location.objects.operators([WAREHOUSE])
+        assert (operators.at(WAREHOUSE, JANUARY), operators.at(WAREHOUSE, JULY)) == (MAKER, WAREHOUSE)
 
     def test_any_number_of_places_is_one_query(self, maker: Partner, django_assert_num_queries: object) -> None:
         with django_assert_num_queries(1):  # type: ignore[operator]
@@ -75,7 +90,7 @@ class TestOperators:
 
     def test_a_period_ends_after_it_begins(self, maker: Partner) -> None:
         with pytest.raises(IntegrityError, match="location_ends_after_it_begins"):
-            Location.objects.create(gln=WAREHOUSE, operator=maker, name="W", valid_from=JULY, valid_to=JANUARY)
+            said(operator=maker, name="W", valid_from=JULY, valid_to=JANUARY)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,22 @@ def test_every_root_that_a_party_signed_is_computed_again_from_its_archive(
     gln = getattr(world, party).gln
     report = examined(exported(world, gln, tmp_path), trusted(world))
     assert (report.party, report.counted.get("submissions", 0), report.by_hash) == (gln, submissions, 0)
-    assert report.counted["registrations"] == (2 if party == "maker" else 1)
+    assert report.counted["registrations"] == (3 if party == "maker" else 2)
+
+
+def test_whatever_was_said_of_a_partys_rights_is_in_its_archive(world: World, tmp_path: Path) -> None:
+    """By the operator, by an authority and by itself; given and taken back."""
+    world.operates(world.pharmacy, gln(777))
+    said = statements.Location(
+        about=world.pharmacy.gln, place=gln(778), name="Cellar", valid_from=world.now.replace(microsecond=0),
+        **world._from(world.authority),
+    )  # fmt: skip
+    world.registers(said, world.authority.key)
+    world.takes_back(world.licenses(world.pharmacy, number="L-1"), world.pharmacy, by=world.authority)
+    given = world.delegates(world.pharmacy, world.distributor, "dispensing")
+    world.takes_back(given, world.pharmacy, by=world.pharmacy)
+    report = examined(exported(world, world.pharmacy.gln, tmp_path), trusted(world))
+    assert report.counted["registrations"] == 8
 
 
 def test_the_same_archive_is_the_same_bytes(world: World, tmp_path: Path) -> None:
@@ -237,7 +252,7 @@ def test_the_command_writes_it_and_unitproof_verify_knows_it_for_what_it_is(
     policy.write_text(str(trusted(world)))
     said = StringIO()
     call_command("export-participant", world.maker.gln, "--out", str(out), "--bundles", "1", stdout=said)
-    assert "10 submissions, 2 statements about keys and rights, 1 bundle," in said.getvalue()
+    assert "10 submissions, 3 statements about keys and rights, 1 bundle," in said.getvalue()
     assert main(["verify", str(out), "--policy", str(policy)]) == 0
     assert "WHOLE: every step holds" in capsys.readouterr().out
     assert main(["verify", str(out), "--policy", str(policy), "--json"]) == 0

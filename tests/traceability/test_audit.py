@@ -58,13 +58,13 @@ from traceability.models import (
 # ---- what is audited, and what is not -------------------------------------------------------------------------------
 
 IN_STORE = (
-    *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, AccessRecord, AccessInterval),
+    *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, AccessRecord),
+    AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
 IN_OLD_STORE = (Submission, Event, Registration, LegalHold, Licence, Partner, Anchor)
 AUDITED = {*IN_STORE, *IN_OLD_STORE}
 NOT_AUDITED = {
-    Location: "who operates a place is the operator's word, in no log; what followed from it is signed",
     ApiToken: "and how a system logs in",
     Draft: "of no force",
     Retention: "when it was looked; what was erased, statements say",
@@ -87,7 +87,7 @@ BY_SEVERAL_CLOCKS = {(Checkpoint, "created_at"), (Checkpoint, "published_at"), (
 #: What is known by these is, with another's, another row: then all else of it is found wrong.
 NAMES_A_ROW = {(Event, "submission"), (Event, "position"), (Item, "epc"), (Containment, "item"), (Move, "item"),
                (ExceptionCase, "epc"), (ExceptionCase, "event"), (LegalHold, "set_by"),
-               (Licence, "registered"), (Delegation, "registered")}  # fmt: skip
+               (Licence, "registered"), (Delegation, "registered"), (Location, "registered")}  # fmt: skip
 #: Rows that are in no log: one that is gone is missed by nobody here.
 IN_NO_LOG = {Sighting, Anchor}
 
@@ -182,6 +182,8 @@ def second_half(world: World) -> None:
     told = world.delegates(maker, distributor, "packing")
     world.takes_back(told, maker, by=maker)
     world.delegates(maker, distributor, "inspecting", "shipping")
+    world.operates(maker, gln(777), "North dock", until=world.now + timedelta(days=9))
+    world.operates(distributor, gln(778), "South dock")
     world.takes_back(world.lets_issue(distributor, "0614149"), distributor, by=world.authority)
     distributor.tells(maker.observing(unit("E1")))
     key = world.stranger.key.public

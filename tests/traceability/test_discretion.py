@@ -217,15 +217,14 @@ def test_a_draft_over_other_heads_has_other_secrets(world: World) -> None:
 def test_a_draft_follows_who_operates_a_place(world: World) -> None:
     """Whose act an event is may change while a draft waits: it is drawn again."""
     from partners.gs1.identifiers import Sgln
-    from partners.models import Location
-    from tests.world import BEGINNING, gln
+    from tests.world import gln
 
     event = world.maker.commissioning(unit("A1")) | {
         "bizLocation": {"id": Sgln(gln(777)).uri},
         "readPoint": {"id": Sgln(gln(777)).uri},
     }
     assert drafted(world.maker, event)["opening"]["told"] == [["reporter", gln(777)]]
-    Location.objects.create(gln=gln(777), operator=world.maker.partner, name="Line 1", valid_from=BEGINNING)
+    world.operates(world.maker, gln(777))
     assert drafted(world.maker, event)["opening"]["told"] == [["actor", None]]
 
 

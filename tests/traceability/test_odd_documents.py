@@ -1,6 +1,5 @@
 """Documents that are good EPCIS and odd custody: each is taken or refused with a code, by whoever hands it in."""
 
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +7,8 @@ import pytest
 from django.db import transaction
 
 from partners.gs1.identifiers import Sgln, gln_of
-from partners.models import Location
 from tests.traceability.story import custody, demand_order, inside_of, item
-from tests.world import BEGINNING, Party, World, case, gln, pallet, unit
+from tests.world import Party, World, case, gln, pallet, unit
 from traceability.epcis.documents import parse
 from traceability.epcis.errors import DocumentError
 from traceability.errors import Refusal
@@ -168,9 +166,7 @@ def test_whatever_others_wrote_is_taken_or_refused_with_a_code(world: World) -> 
                 str(place["id"]) for each in events for place in (each.biz_location, each.read_point) if place
             }:
                 if number := gln_of(place):
-                    here = {"operator": world.maker.partner, "name": path.name[:200]}
-                    long_ago = datetime(1990, 1, 1, tzinfo=BEGINNING.tzinfo)
-                    Location.objects.get_or_create(gln=number, valid_from=long_ago, defaults=here)
+                    world.operates(world.maker, number, path.name[:200])
             taken.append(handed_in(world.maker, path.read_bytes()))
             demand_order()
             transaction.set_rollback(True)

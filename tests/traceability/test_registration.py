@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from ledger.keys import node_key
 from ledger.models import Entry
 from ledger.tlog.cose import Algorithm, PrivateKey, decode
+from partners.gs1.errors import Gs1Error
 from partners.models import Delegation as DelegationRow
-from partners.models import Partner, Role, SigningKey
+from partners.models import Location, Partner, Role, SigningKey
 from partners.models import Prefix as PrefixRow
 from partners.prefixes import licensees
 from traceability import statements
@@ -377,6 +378,28 @@ class TestDelegations:
 
     def test_a_step_of_ones_own_vocabulary_is_a_uri(self, enrolled: Party, stranger: Party) -> None:
         take(enrolled.delegates(enrolled, stranger, "https://example.org/steps/counting"))
+
+
+class TestLocations:
+    def says_where(self, by: Party, about: Party, **members: Any) -> bytes:
+        return by.says(
+            statements.Location, about, **{"place": AUTHORITY, "name": "North dock", "valid_from": THEN, **members}
+        )
+
+    def test_an_authority_or_the_operator_says_whose_a_place_is(self, authority: Party, maker: Party) -> None:
+        take(self.says_where(authority, maker))
+        take(self.says_where(Party(settings.OPERATOR_GLN, node_key()), maker, valid_from=THEN + timedelta(days=1)))
+        assert [row.vouched_by for row in Location.objects.all()] == [AUTHORITY, settings.OPERATOR_GLN]
+        assert Location.objects.operators([AUTHORITY]).at(AUTHORITY, NOW) == MAKER
+
+    def test_nobody_says_it_of_itself(self, enrolled: Party) -> None:
+        """Or anybody could make another's acts its own."""
+        assert refused(self.says_where(enrolled, enrolled), NotAllowed) == "authority_needed"
+
+    def test_a_time_and_a_place_are_what_they_claim_to_be(self, authority: Party, maker: Party) -> None:
+        assert refused(self.says_where(authority, maker, valid_to=THEN)) == "empty_period"
+        with pytest.raises(Gs1Error):
+            register(self.says_where(authority, maker, place="0614141000013"), now=NOW)
 
 
 class TestForm:

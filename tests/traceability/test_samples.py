@@ -1,18 +1,18 @@
 """Files as senders send them: the receiver hands them in as reporter, receives what they announce, and dispenses it."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from partners.gs1.identifiers import canonical, gln_of
-from partners.models import Location, Partner, Role
+from partners.models import Role
 from tests.traceability.story import custody, demand_order, exceptions, inside_of, item
 from tests.traceability.test_proving import checked
-from tests.world import BEGINNING, Party, World
+from tests.world import Party, World
 from traceability import capture
+from traceability.admitting import admit
 from traceability.epcis.errors import DocumentError
 from traceability.models import Draft, Event, Item, Sighting, Submission
 from traceability.telling import handoff
@@ -75,11 +75,9 @@ def world(transactional_db: None, own_keys_and_authorities: None) -> Any:
 def joins(world: World, sample: Sample) -> Party:
     """The receiver, with the place it has goods sent to."""
     party = Party(world, str(gln_of(sample.receiver)), "Receiver", Role.DISPENSER)
-    Partner.objects.create(gln=party.gln, name=party.name, role=party.role)
+    admit(party.gln, name=party.name, role=party.role, now=world.passes())
     world.enrols(party)
-    long_ago = datetime(2020, 1, 1, tzinfo=BEGINNING.tzinfo)
-    place = str(gln_of(sample.place))
-    Location.objects.create(gln=place, operator=party.partner, name="Distribution centre", valid_from=long_ago)
+    world.operates(party, str(gln_of(sample.place)), "Distribution centre")
     return party
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from partners.gs1.identifiers import Sgln, Sscc
-from partners.models import Location, Role
+from partners.models import Role
 from tests.traceability.story import (
     a_case,
     a_pallet,
@@ -19,7 +19,7 @@ from tests.traceability.story import (
     refused,
     retracted,
 )
-from tests.world import BEGINNING, GTIN, LOT, Party, World, gln, pallet, unit
+from tests.world import GTIN, LOT, Party, World, gln, pallet, unit
 from traceability import statements
 from traceability.errors import NotAllowed, Refusal
 from traceability.models import Event, ExceptionCase, Sighting
@@ -331,9 +331,7 @@ def test_who_operates_a_place_since_changes_nothing_of_what_was_accepted(world: 
     places: Members = {"destinationList": [{"type": "location", "destination": Sgln(gln(777)).uri}]}
     world.maker.tells(world.maker.shipping(pack, world.pharmacy) | places)
     assert item(pack).consignee == gln(777)
-    Location.objects.create(
-        gln=gln(777), operator=world.pharmacy.partner, name="Cellar", valid_from=BEGINNING
-    )  # and the replay after the story gives what was judged then
+    world.operates(world.pharmacy, gln(777))  # and the replay after the story gives what was judged then
 
 
 # ---- what was received beside what was shipped ----------------------------------------------------------------------

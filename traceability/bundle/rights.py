@@ -15,6 +15,7 @@ from ..statements import (
     Delegation,
     Key,
     KeyRevocation,
+    Location,
     Opened,
     Prefix,
     Registration,
@@ -66,7 +67,7 @@ class Rights:
         """Take one statement. Raises `BundleRefused` unless it is signed by who may say what it says."""
         opened = open_statement(entered.envelope)
         statement = opened.payload
-        if not isinstance(statement, Registration) or isinstance(statement, BY_NODE):
+        if not isinstance(statement, Registration) or isinstance(statement, (*BY_NODE, Location)):
             self._refuse(entered, "not_relied_on", "not a statement about a key or a right", found=statement.kind())
         if statement.log != self.origin:
             self._refuse(entered, "wrong_log", "for another log", expected=self.origin, found=statement.log)

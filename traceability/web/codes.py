@@ -153,6 +153,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unknown_partner": "A GLN that is no partner of this node.",
         "not_a_partner": "Not a name, a GLN and a role of a party that could take part.",
         "unknown_role": "A role that is not known here.",
+        "empty_period": "A time that ends before it begins.",
         "empty_licence": "A licence that ends before it begins.",
         "own_agent": "A party that makes itself its own agent.",
         "unknown_step": "No business step: neither a word of CBV 2.0 nor a URI.",

@@ -71,14 +71,13 @@ class Places:
     def __init__(self, hops: Iterable[Hop]) -> None:
         rows = Event.objects.filter(pk__in=[hop.event for hop in hops]).values_list("pk", "canonical")
         self._glns = {event: self._read_at(canonical) for event, canonical in rows}
-        self._locations = list(Location.objects.filter(gln__in={gln for gln in self._glns.values() if gln}))
+        self._locations = Location.objects.operators(gln for gln in self._glns.values() if gln)
 
     def of(self, hop: Hop) -> str:
         """A party's own number for a place says nothing that its name does not."""
         gln = self._glns.get(hop.event)
-        for row in self._locations:
-            if row.gln == gln and row.valid_from <= hop.time and (row.valid_to is None or hop.time < row.valid_to):
-                return row.name
+        if gln is not None and (found := self._locations.location(gln, hop.time)):
+            return found.name
         return "" if gln in (None, hop.party) else f"GLN {gln}"
 
     @staticmethod

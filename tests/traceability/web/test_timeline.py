@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 
 from ledger import tasks
-from partners.models import Location
 from tests.traceability.story import off_node, retracted
-from tests.world import BEGINNING, World, gln, pallet, unit
+from tests.world import World, gln, pallet, unit
 from traceability.history import chain
 from traceability.telling import Teller
 from traceability.web.timeline import Act, People, Places, Stay, glns, stays, whereabouts
@@ -103,9 +102,8 @@ def test_an_entry_has_its_index_once_it_is_in_the_log(world: World, pack: str) -
 
 def test_a_place_has_the_name_that_it_had_then(world: World, pack: str) -> None:
     dock, moved = gln(777), world.now + timedelta(days=1)
-    mine = {"gln": dock, "operator": world.maker.partner}
-    Location.objects.create(name="North dock", valid_from=BEGINNING - timedelta(days=9), valid_to=moved, **mine)
-    Location.objects.create(name="South dock", valid_from=moved, **mine)
+    world.operates(world.maker, dock, "North dock", until=moved)
+    world.operates(world.maker, dock, "South dock", since=moved)
     for _ in range(2):
         world.maker.tells(Teller(dock).observing("inspecting", [pack], world.passes()))
         world.passes(days=2)
