@@ -189,7 +189,7 @@ def test_the_command_says_what_it_saw(live_server: Any, keys_there: None, tmp_pa
     bundle = decode_entries((tmp_path / "copy" / str(Tile(-1, 0, 5))).read_bytes())
     assert bundle == ledger.entries
     (tmp_path / "copy" / "checkpoint").write_bytes(other_head(ledger, 9))
-    with pytest.raises(CommandError, match="not as it should be"):
+    with pytest.raises(CommandError, match="not all is as it should be"):
         call_command("monitor", f"{live_server.url}/log", **options)
     assert "rolled_back" in capsys.readouterr().err
 
