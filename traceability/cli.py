@@ -432,7 +432,7 @@ def _node(args: argparse.Namespace) -> Iterator["Node"]:
 def _printable(token: str) -> str:
     """A token goes into a header."""
     if not (token.isascii() and token.isprintable()):
-        expected = "what `manage.py partner` printed"
+        expected = "what `manage.py partner` made"
         raise StatementError("not an API token", code="malformed_token", where="token", expected=expected)
     return token
 

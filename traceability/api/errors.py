@@ -180,7 +180,7 @@ def _asked_for(error: Exception, context: Mapping[str, Any]) -> dict[str, str]:
     view, request = context.get("view"), context.get("request")
     match error:
         case NotAuthenticated() | AuthenticationFailed():
-            return {"where": "Authorization", "expected": "Bearer and the token that `manage.py partner` printed"}
+            return {"where": "Authorization", "expected": "Bearer and the token that `manage.py partner` made"}
         case MethodNotAllowed() if view and request:
             return {"expected": ", ".join(view.allowed_methods), "found": request.method}
         case UnsupportedMediaType() if view and request:
