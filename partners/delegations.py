@@ -1,11 +1,10 @@
 """Who may act for whom, by the delegation statements in the log (FORMATS section 5)."""
 
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 
-from .errors import PartnerError, UnknownPartner
+from .errors import PartnerError
 from .models import Delegation
-from .signing_keys import lock_issuer
+from .signing_keys import lock_issuers
 
 
 def delegate(
@@ -20,15 +19,14 @@ def delegate(
 
 
 def delegations_to(agent: str, parties: Collection[str], *, lock: bool) -> frozenset[tuple[str, str]]:
-    """For which of these parties the agent may take which steps now, as (GLN, step).
+    """For which of these parties the agent may take which steps now, as (GLN, step). Whoever has left acts no more,
+    by nobody.
 
     With `lock`, so that it may until the transaction ends: what a party takes back comes before us, or after.
     """
-    given = Delegation.objects.filter(to=agent, partner_id__in=parties, revoked=None)
+    given = Delegation.objects.filter(to=agent, partner_id__in=parties, partner__left=None, revoked=None)
     rows = list(given)
     if lock and rows:
-        for gln in sorted({row.partner_id for row in rows}):
-            with suppress(UnknownPartner):  # it has left; what it said stands
-                lock_issuer(gln)
+        lock_issuers({row.partner_id for row in rows})
         rows = list(given.all())
     return frozenset((row.partner_id, step) for row in rows for step in row.steps)

@@ -1,7 +1,7 @@
 """Who is licensed to trade, and when, by the licence statements in the log (FORMATS section 5).
 
-A later statement of the same licence replaces what the one before said of its days and states. In which state somebody
-trades is not asked: of places, none is known here.
+A later statement of the same licence, by the same authority, replaces what the one before said. In which state somebody
+trades is not asked, nor as what: of a place it is known here whose it is, and not where.
 """
 
 from collections.abc import Callable, Collection
@@ -42,13 +42,13 @@ def grant(
 def traders(glns: Collection[str], number: int | None) -> Callable[[str, datetime], bool]:
     """Whether a party may trade at a time, by what the log said before the entry of this number, None for all of it:
     one query. Of whom no authority has ever given a licence, nobody here can say that it has none."""
-    last: dict[tuple[str, str], Licence] = {}
+    last: dict[tuple[str, str, str], Licence] = {}  # by holder, authority, number
     for row in Licence.objects.filter(partner_id__in=glns).order_by("registered"):
         if number is None or row.registered < number:
-            last[row.partner_id, row.licence] = row
+            last[row.partner_id, row.vouched_by, row.licence] = row
 
     def may_trade(gln: str, at: datetime) -> bool:
-        own = [row for (holder, _), row in last.items() if holder == gln]
+        own = [row for (holder, *_), row in last.items() if holder == gln]
         return not own or any(row.in_force(number) and row.valid_from <= at < row.valid_to for row in own)
 
     return may_trade

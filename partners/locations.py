@@ -4,7 +4,7 @@ from datetime import datetime
 
 from .errors import PartnerError
 from .gs1.application_identifiers import check
-from .models import Location
+from .models import Location, Partner
 
 
 def operate(
@@ -19,6 +19,8 @@ def operate(
 ) -> None:
     """From the entry of this number on, the party is known to operate the place in that time."""
     check("414", place)  # what is in the log stays there
+    if place != gln and Partner.objects.filter(gln=place).exists():  # its own acts would become another's
+        raise PartnerError("a party's own GLN is no other's place", code="anothers_gln", where="place", found=place)
     if valid_to is not None and valid_to <= valid_from:
         raise PartnerError("ends before it begins", code="empty_period", where="valid-to", found=valid_to.isoformat())
     Location.objects.create(

@@ -3,12 +3,14 @@
 from django.core.exceptions import ValidationError
 
 from .errors import PartnerError
-from .models import Partner
+from .models import Location, Partner
 
 
 def admit(gln: str, *, name: str, role: str, number: int) -> Partner:
     """From the entry of this number on, the party takes part; said again, as what is said now."""
     partner = Partner.objects.filter(gln=gln).first() or Partner(gln=gln)
+    if Location.objects.filter(gln=gln).exclude(operator=gln).exists():
+        raise PartnerError("this is another party's place", code="anothers_gln", where="about", found=gln)
     partner.name, partner.role, partner.admitted, partner.left = name, role, number, None
     try:
         partner.full_clean(validate_unique=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
+from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Substr
 
@@ -32,6 +33,19 @@ def grant_prefix(gln: str, digits: Iterable[str], *, vouched_by: str, vouched_ki
         Prefix(partner_id=gln, digits=name, vouched_by=vouched_by, vouched_kid=vouched_kid, registered=number)
         for name in names
     )
+
+
+#: Who may number a logistic unit hangs on all parties' prefixes: a lock of PostgreSQL for all of them, taken before any
+#: party's own. SQLite needs none.
+_HELD = int.from_bytes(b"prefixes")
+_HOLD = {False: "pg_advisory_xact_lock_shared", True: "pg_advisory_xact_lock"}
+
+
+def hold(*, exclusive: bool = False) -> None:
+    """Keep everybody's prefixes as they are until this transaction ends: `exclusive` to change them."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {_HOLD[exclusive]}(%s)", [_HELD])
 
 
 def overlaps(one: str, other: str) -> bool:

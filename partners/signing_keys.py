@@ -8,6 +8,7 @@ under it says which (ARCHITECTURE section 4, FORMATS section 6).
 """
 
 from base64 import urlsafe_b64encode
+from collections.abc import Collection
 from datetime import datetime
 from hashlib import sha256
 
@@ -24,19 +25,37 @@ _LOCKS = {False: " FOR SHARE", True: " FOR NO KEY UPDATE"}
 _QUEUES = {False: "pg_advisory_xact_lock_shared", True: "pg_advisory_xact_lock"}
 
 
-def lock_issuer(gln: str, *, exclusive: bool = False) -> None:
-    """Hold a party's keys as they are until this transaction ends: `exclusive` to change them, else to rely on them."""
+def lock_issuer(gln: str, *, exclusive: bool = False, left: bool = False) -> None:
+    """Hold a party's keys as they are until this transaction ends: `exclusive` to change them, else to rely on them.
+
+    Raises `UnknownPartner` for nobody's GLN, and but for `left` for that of a party which takes part no more.
+    """
     postgresql = connection.vendor == "postgresql"
     lock = _LOCKS[exclusive] if postgresql else ""
     with connection.cursor() as cursor:
         if postgresql:
             cursor.execute(f"SELECT {_QUEUES[exclusive]}(%s)", [_queue(gln)])
         cursor.execute(
-            f'SELECT 1 FROM partners_partner WHERE gln = %s AND "left" IS NULL{lock}',  # noqa: S608 - one of two words
+            f'SELECT "left" FROM partners_partner WHERE gln = %s{lock}',  # noqa: S608 - one of two words
             [gln],
         )
-        if cursor.fetchone() is None:
+        row = cursor.fetchone()
+        if row is None or not (left or row[0] is None):
             raise UnknownPartner("no partner of this node has this GLN", expected="one that joined", found=gln)
+
+
+def lock_issuers(glns: Collection[str]) -> None:
+    """The same of several, to rely on what is said of them: in one order, and two statements whatever their number. Who
+    is unknown here has nothing to hold."""
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        queues = sorted(map(_queue, glns))
+        cursor.execute(f"SELECT {_QUEUES[False]}(each) FROM unnest(%s::bigint[]) AS each", [queues])  # noqa: S608
+        cursor.execute(
+            f"SELECT 1 FROM partners_partner WHERE gln = ANY(%s) ORDER BY gln{_LOCKS[False]}",  # noqa: S608
+            [sorted(glns)],
+        )
 
 
 def _queue(gln: str) -> int:

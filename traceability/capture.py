@@ -24,14 +24,14 @@ from ledger.failpoint import failpoint
 from ledger.models import Entry
 from ledger.tlog import cose
 from ledger.tlog.errors import LogError
-from partners import access, prepared
+from partners import access, prefixes, prepared
 from partners.errors import PartnerError
 from partners.gs1.identifiers import is_sgtin
 from partners.models import Partner
 from partners.signing_keys import lock_issuer, speaking_key
 
 from . import claims, custody, records, statements
-from .custody import PLAIN, EventPlan
+from .custody import PLAIN, EventPlan, Step
 from .epcis.documents import parse
 from .epcis.events import Document, Event
 from .epcis.jcs import encode
@@ -51,6 +51,7 @@ DRAFT_KEPT = timedelta(hours=24)
 AHEAD = timedelta(hours=24)  # how far clocks and time zones may be wrong
 TRIES = 20  # of one request against others that touch the same items: of these, each time one went through
 
+BEGINS = frozenset({Step.COMMISSION, Step.PACK})  # steps by which items may begin
 T = TypeVar("T")
 
 
@@ -327,7 +328,9 @@ def _accept(
     now: datetime,
 ) -> Accepted:
     with transaction.atomic():
-        # 4  the issuer's keys stay as they are until we are done
+        # 4  the issuer's keys stay as they are until we are done; so do prefixes, where items begin
+        if not BEGINS.isdisjoint(map(custody.step_of, document.events)):
+            prefixes.hold()
         _check_signature(opened, said.submitter)
         if known := _known(said):  # it came twice at once
             return Accepted(known, created=False)
@@ -390,11 +393,11 @@ def _check_told(opening: Opening, loaded: records.Loaded) -> None:
 def _judge_openly(document: Document, loaded: records.Loaded, submitter: str) -> Judged:
     """The submitter has signed that it has what it names. If the record shows it in no possession, that is what it is
     told, and no more."""
-    concealed = _concealed(document, loaded, submitter)
+    others = _of_others(document, loaded, submitter)  # an agent, too, is told more by a draft, which is recorded
     try:
         return _judge(document, loaded)
     except Conflict as conflict:
-        if not _tells_too_much(conflict, concealed):
+        if not _tells_too_much(conflict, others):
             raise
         detail = f"the record does not show {submitter} in possession of {conflict.epc}"
         told = Conflict(detail, code="not_holder", where=conflict.where, epc=conflict.epc)

@@ -99,6 +99,8 @@ def revoke(args: argparse.Namespace) -> None:
     about = args.about or args.gln
     with _node(args) as node:
         begun = node.said_by(args.gln)
+        if args.entry and args.compromised:
+            raise StatementError("a right is not stolen, a key is", where="--compromised", expected="with --kid")
         if args.entry:
             said: statements.Registration = statements.Revocation(about=about, entry=args.entry, **begun)
         else:

@@ -176,7 +176,15 @@ def voice(event: Event, submitter: str, operator_of: OperatorOf, delegated: Dele
     party = whose_act(event, operator_of)
     if party in (None, submitter):
         return Told(Voice.ACTOR)
-    return Told(Voice.AGENT if (party, event.biz_step) in delegated else Voice.REPORTER, party)
+    return Told(Voice.AGENT if (party, delegated_step(event)) in delegated else Voice.REPORTER, party)
+
+
+def delegated_step(event: Event) -> str | None:
+    """The word by which a delegation names what the event does: to add to a container is to pack it, and to take out of
+    it is to unpack it, whatever its teller calls that."""
+    if event.type is EventType.AGGREGATION and event.action is not Action.OBSERVE:
+        return "packing" if event.action is Action.ADD else "unpacking"
+    return event.biz_step
 
 
 # ---- heads and plans ------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from partners import prepared
 
-from .custody import SIGNED_BY_PARTY, STEPS, Status, Step, Voice
+from .custody import SIGNED_BY_PARTY, STEPS, TRADES, Status, Step, Voice
 from .epcis.events import Action
 
 
@@ -166,17 +166,19 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
     CASE WHEN told.how = 'begun' THEN s.header END,
     told.how = 'begun' AND EXISTS (
         SELECT 1 FROM partners_prefix AS may
-        WHERE may.partner_id = e.party AND (may.revoked IS NULL OR may.revoked > s.entry_id)
+        WHERE may.partner_id = e.party AND may.registered < s.entry_id
+        AND (may.revoked IS NULL OR may.revoked > s.entry_id)
         AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
     "key".compromised IS NOT NULL,
-    e.biz_step IN ('shipping', 'receiving', 'dispensing') AND EXISTS (
+    EXISTS (
         SELECT 1 FROM partners_licence AS one WHERE one.partner_id = e.party AND one.registered < s.entry_id
     ) AND NOT EXISTS (
         SELECT 1 FROM partners_licence AS it WHERE it.partner_id = e.party AND it.registered < s.entry_id
         AND (it.revoked IS NULL OR it.revoked > s.entry_id) AND it.valid_from <= e.event_time
         AND e.event_time < it.valid_to AND NOT EXISTS (
             SELECT 1 FROM partners_licence AS later WHERE later.partner_id = it.partner_id
-            AND later.licence = it.licence AND later.registered > it.registered AND later.registered < s.entry_id)),
+            AND later.licence = it.licence AND later.vouched_by = it.vouched_by
+            AND later.registered > it.registered AND later.registered < s.entry_id)),
     told.how IN ('is', 'was') AND EXISTS (
         SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
             SELECT later.accepted FROM traceability_event AS taken_out
@@ -230,7 +232,7 @@ class _Row(NamedTuple):
     header: bytes | None
     licensed: bool
     compromised: bool
-    unauthorized: bool
+    unlicensed: bool  # on that day, whatever it did
     contradicted: bool
 
 
@@ -295,7 +297,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
             accepted=row.accepted,
             offline=bool(row.offline),
             compromised=bool(row.compromised),
-            unauthorized=bool(row.unauthorized),
+            unauthorized=bool(row.unlicensed) and steps[event] in TRADES and not row.correction,
             correction=bool(row.correction),
             raised=bool(row.is_copy),
             seen=told_later and event == begun.event,

@@ -99,8 +99,8 @@ class Lawful:
                 )
 
     def _check_authorized(self, consignee: str | None) -> None:
-        """Both sides of a trade are authorized on its day (21 U.S.C. 360eee-1: only with authorized partners)."""
-        for party in (self.party, consignee):
+        """Both sides of a trade are authorized on its day, and whoever trades for another (21 U.S.C. 360eee-1)."""
+        for party in (self.party, self.facts.submitter, consignee):
             if party is not None and not self.facts.may_trade(party, self.event.time):
                 raise NotAllowed(
                     f"{party} has no licence in force on the day of this event",

@@ -2,8 +2,8 @@
 
     document ──voices──> named items, what is in those that are emptied, every container above them ──> Loaded
 
-Every function asks a number of queries that does not depend on how many items there are; but one for each container
-above another, and one for each other party whose items somebody reports on.
+Every function asks a number of queries that does not depend on how many items there are, nor on how many parties; but
+one for each container above another, and one for each other party whose items somebody reports on.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ from partners.gs1.identifiers import gln_of, is_sscc
 from partners.licences import traders
 from partners.models import Location, Operators, Prefix, SigningKey
 from partners.prefixes import licensees
-from partners.signing_keys import lock_issuer
+from partners.signing_keys import lock_issuer, lock_issuers
 
 from . import bulk, corrections
 from .custody import (
@@ -76,12 +76,13 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
         return operators.at(gln, event.time)
 
     told = replay.told if replay else _told(events, submitter, operator_of, lock=lock)
+    consignees = replay.consignees if replay else _consignees(events, operator_of)
+    may_trade = _traders(events, told, submitter, consignees, as_of, lock=lock)  # parties are locked before items
     originals = corrections.originals(events, told, submitter, as_of)
     named = {epc for event in events for epc in event.named}
     named.update(epc for original in originals.values() for epc in original.put_back_with)
     rows, parents = _found(named, {event.parent_id for event in events if empties(event)}, lock=lock)
     past = RecordedPast({row[1]: key for key, row in rows.items()}, submitter, as_of)
-    consignees = replay.consignees if replay else _consignees(events, operator_of)
     states, contents = _states(rows, parents), _contents(events, rows)
     entrusted = _entrusted(events, told)
     closed = {
@@ -93,7 +94,7 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
         submitter=submitter,
         may_issue=_issuers(events, told, as_of),
         may_number=_numberers(events, told, as_of),
-        may_trade=_traders(events, told, submitter, consignees, as_of, lock=lock),
+        may_trade=may_trade,
         signs_here=cache(partial(_signs_here, lock=lock, as_of=as_of)),
         past=past,
         consignees=consignees,
@@ -285,12 +286,11 @@ def _traders(
     parties = set[str]()
     for position, (event, how) in enumerate(zip(events, told, strict=True)):
         if how.voice in SIGNED_BY_PARTY and step_of(event) in TRADES:
-            parties.update(filter(None, (how.spoken_for or submitter, consignees.get(position))))
+            parties.update(filter(None, (how.spoken_for, submitter, consignees.get(position))))
     if not parties:
         return anybody
-    for gln in sorted(parties - {submitter}) if lock else ():
-        with suppress(UnknownPartner):
-            lock_issuer(gln)
+    if lock:
+        lock_issuers(parties)
     return traders(parties, as_of)
 
 

@@ -11,7 +11,7 @@ from .facts import Past
 
 
 class RecordedPast(Past):
-    """The past of these items, given by EPC and key, as far as it concerns the submitter."""
+    """The past of these items, given by EPC and key, for a submitter."""
 
     def __init__(self, keys: Mapping[str, int], submitter: str, as_of: int | None) -> None:
         self._keys, self._submitter = keys, submitter
@@ -74,13 +74,15 @@ _SHIPMENTS = f"""{_TOLD}
 SELECT told.item, e.id, e.party FROM told JOIN traceability_event AS e ON e.id = told.event_id
 WHERE e.biz_step = 'shipping' AND NOT e.is_error_declaration"""  # noqa: S608
 
-#: Who handed in the event that made an item's last leaf: the last of its own rows, or its beginning if it has none.
+#: Who told the event that made an item's last leaf: the last of its own rows, or its beginning if it has none. What an
+#: agent told is its principal's: it gives no part in the item to whoever is its agent no more.
 _LAST_TELLERS = """WITH asked (id) AS (SELECT named.value FROM {values}), own (item_id, event_id) AS (
     SELECT m.item_id, m.event_id FROM asked JOIN traceability_move AS m ON m.item_id = asked.id
     UNION ALL
     SELECT c.item_id, c.event_id FROM asked JOIN traceability_containment AS c ON c.item_id = asked.id
 ), latest (item_id, event_id) AS (SELECT item_id, max(event_id) FROM own GROUP BY item_id)
-SELECT i.id, s.submitter FROM asked JOIN traceability_item AS i ON i.id = asked.id
+SELECT i.id, CASE WHEN e.voice = 'agent' THEN e.party ELSE s.submitter END
+FROM asked JOIN traceability_item AS i ON i.id = asked.id
 LEFT JOIN latest ON latest.item_id = i.id
 JOIN traceability_event AS e ON e.id = coalesce(latest.event_id, i.begun_id)
 JOIN traceability_submission AS s ON s.id = e.submission_id"""

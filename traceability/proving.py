@@ -27,7 +27,7 @@ from partners.prefixes import licensees
 from . import governing
 from .bundle.build import EventSource, Profile, Source, build, find_leaf
 from .bundle.value import Entered
-from .custody import Content, Head, Told, Voice
+from .custody import Content, Head, Step, Told, Voice
 from .dscsa.status import sign_status_of
 from .errors import NotFound, NotIntegratedYet
 from .history import Chain, Hop, chain
@@ -118,7 +118,8 @@ def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
         rights += [prefix for prefix in licensees([gtin])[gtin] if prefix.partner_id == found.begun.party]
     acts = [hop for hop in hops if hop.voice is Voice.AGENT]
     if acts:
-        given = Delegation.objects.filter(to__in={hop.submitter for hop in acts})
+        parties, agents = {hop.party for hop in acts}, {hop.submitter for hop in acts}
+        given = Delegation.objects.filter(partner_id__in=parties, to__in=agents)
         rights += [row for row in given if any(_rests_on(hop, row) for hop in acts)]
     for right in rights:
         yield right.registered
@@ -127,7 +128,8 @@ def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
 
 
 def _rests_on(hop: Hop, row: Delegation) -> bool:
-    named = (row.partner_id, row.to) == (hop.party, hop.submitter) and hop.biz_step in row.steps
+    step = {Step.PACK: "packing", Step.UNPACK: "unpacking"}.get(hop.step, hop.biz_step)
+    named = (row.partner_id, row.to) == (hop.party, hop.submitter) and step in row.steps
     return named and row.in_force(hop.accepted)
 
 

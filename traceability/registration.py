@@ -16,7 +16,7 @@ from hashlib import sha256
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from ledger import log, tasks
 from ledger.keys import node_key
@@ -36,6 +36,7 @@ from .models import Registration
 from .promises import accept
 from .rules import PROPOSED, NotGoverned
 from .statements import (
+    OF_ITSELF,
     PARTICIPATION,
     Approval,
     Delegation,
@@ -55,9 +56,6 @@ from .statements import Registration as Statement
 
 logger = logging.getLogger(__name__)
 
-#: What a party may say of itself with an earlier key of its own; an authority may say all of this, and the rest.
-OF_ITSELF = (Key, KeyRevocation, Delegation)
-
 
 def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
     """Take a statement about a key or a right: its row and the node's promise, the same again on retry.
@@ -76,12 +74,11 @@ def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
 def take(opened: Opened[Statement], *, now: datetime) -> Registration:
     """Steps 3 to 6, in one transaction."""
     with transaction.atomic():
-        if isinstance(opened.payload, ALL_PARTIES):
-            if earlier(opened) is None:  # before anything is locked: whoever likes may send us this
-                check_governed(opened, b"") if is_governed(opened) else check_signer(opened)
-            log.hold()
-        else:
-            lock(opened)
+        if earlier(opened) is None:  # before anything is locked: whoever likes may send us this
+            check_governed(opened, b"") if is_governed(opened) else check_signer(opened)
+        if isinstance(opened.payload, (Prefix, Revocation)):
+            prefixes.hold(exclusive=True)
+        log.hold() if isinstance(opened.payload, ALL_PARTIES) else lock(opened)
         row = earlier(opened)
         if row is None:
             row = record(opened, now=now)
@@ -103,8 +100,10 @@ def open_here(envelope: bytes) -> Opened[Statement]:
 
 
 def lock(opened: Opened[Statement]) -> None:
+    """Of whoever has left, things are still taken back."""
+    takes_back = isinstance(opened.payload, (KeyRevocation, Revocation))
     try:
-        signing_keys.lock_issuer(opened.payload.about, exclusive=True)
+        signing_keys.lock_issuer(opened.payload.about, exclusive=True, left=takes_back)
     except PartnerError as error:
         check_signer(opened)  # who is a partner here is told only to whoever may speak of partners
         error.where = "about"
@@ -188,7 +187,7 @@ def check_signer(opened: Opened[Statement]) -> None:
         opened.signed.check(authority or partners_key(opened))
     except BadSignature as error:
         raise NotSigned(error.detail, code=error.code, expected=error.expected, found=error.found) from error
-    if authority is None and not (opened.issuer == opened.payload.about and is_its_own(opened)):
+    if authority is None and not is_its_own(opened):
         detail = "only an authority that this node knows may say this"
         raise NotAllowed(
             detail,
@@ -200,10 +199,12 @@ def check_signer(opened: Opened[Statement]) -> None:
 
 
 def is_its_own(opened: Opened[Statement]) -> bool:
-    """Whether a party may say this of itself: it may take back what it said, too."""
-    if isinstance(opened.payload, Revocation):
-        return said_in(opened.payload.entry).filter(issuer=opened.issuer).exists()
-    return isinstance(opened.payload, OF_ITSELF)
+    """Whether a party may say this of itself. It takes back what it has said, and whatever makes another its agent."""
+    said, issuer = opened.payload, opened.issuer
+    if isinstance(said, Revocation):
+        acts_for = Q(kind=Delegation.kind(), about=issuer)
+        return said_in(said.entry).filter(Q(issuer=issuer) | acts_for).exists()
+    return issuer == said.about and isinstance(said, OF_ITSELF)
 
 
 def said_in(entry: str) -> QuerySet[Registration]:

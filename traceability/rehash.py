@@ -30,7 +30,7 @@ from ledger.models import Entry
 from ledger.tlog.cose import PublicKey
 from ledger.tlog.errors import LogError
 from ledger.tlog.merkle import HASH_SIZE, leaf_hash, root_of
-from partners.models import AccessRecord, Location
+from partners.models import AccessRecord
 
 from . import accesses, custody, governing, statements
 from .custody import Step, Told, Voice, possessor, step_of, whose_act
@@ -397,7 +397,7 @@ class _Rehash(_Logged):
         if len(stored) != LEAF * len(event.named) or not KINDS.keys() >= set(stored[::LEAF]):
             self._event_differs(row, "leaves", "not a leaf for every EPC that the event names")
             return None
-        if row["voice"] == Voice.AGENT and not self._is_agent(row):
+        if row["voice"] == Voice.AGENT and not self._is_agent(event, row["party"]):
             self._event_differs(
                 row, "voice", f"no delegation made {self.submitter} the agent of {row['party']} in this"
             )
@@ -408,9 +408,9 @@ class _Rehash(_Logged):
         self._blame_event(position, event, row, stored, signed)
         return leaf
 
-    def _is_agent(self, row: Mapping[str, Any]) -> bool:
-        number = self.row.entry_id
-        return self.rights.may_act(row["party"], by=self.submitter, step=row["biz_step"], number=number)
+    def _is_agent(self, event: Event, party: str) -> bool:
+        step, number = custody.delegated_step(event), self.row.entry_id
+        return self.rights.may_act(party, by=self.submitter, step=step, number=number)
 
     def _leaf(self, position: int, event: Event, told: Told | None, stored: bytes) -> bytes | None:
         """The leaf by which the event stands in what was signed, from the leaves stored of its items."""
@@ -461,18 +461,21 @@ class _Rehash(_Logged):
         self._event_differs(row, suspects, "do not hash to the event that was signed")
 
     def _is_consignee(self, event: Event, stored: str | None) -> bool:
-        """Who a place's operator was is master data, which is in no log: there any operator it ever had will do."""
+        """By what the log said of places then; or just before, as places are not held still while somebody captures."""
         try:
             if step_of(event) is not Step.SHIP:
                 return stored is None
         except Refusal:
             return stored is None
-        plain = possessor(event.destinations, "destination", event, _itself)
-        return stored == plain or (plain is not None and stored in self._operators(event))
+        return bool(self.rights.damaged) or any(
+            stored == possessor(event.destinations, "destination", event, operator)
+            for operator in self.rights.operators(self.row.entry_id)
+        )
 
     def _operators(self, event: Event) -> Collection[str]:
-        glns = {possessor(event.destinations, "destination", event, _itself), whose_act(event, _itself)} - {None}
-        return set(Location.objects.filter(gln__in=glns).values_list("operator_id", flat=True))
+        """Whoever may have been taken for the operator of a place that it names."""
+        places = {possessor(event.destinations, "destination", event, _itself), whose_act(event, _itself)} - {None}
+        return {at(place, event) for at in self.rights.operators(self.row.entry_id) for place in places if place}
 
     def _event_differs(self, row: Mapping[str, Any], name: str, detail: str) -> None:
         self.differs(name, detail, table="traceability_event", key=str(row["id"]))

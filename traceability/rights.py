@@ -17,16 +17,16 @@ from ledger.tlog.merkle import leaf_hash, root_of
 from partners.models import Delegation as DelegationRow
 from partners.models import Licence as LicenceRow
 from partners.models import Location as LocationRow
+from partners.models import Operators, Right, SigningKey
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
-from partners.models import Right, SigningKey
 
 from . import governing, statements
+from .custody import OperatorOf
 from .models import LegalHold as HoldRow
 from .models import Registration, Submission
-from .registration import OF_ITSELF
 from .rules import PROPOSED, Rules
-from .statements import BY_NODE, Erased, Opened
+from .statements import BY_NODE, OF_ITSELF, Erased, Opened
 
 KeyName = tuple[str, bytes]  # GLN, kid
 WHAT = {"erased": Erased.FIELDS, "items_erased": Erased.ITEMS}  # columns of Submission
@@ -91,7 +91,9 @@ class Rights:
     def _is_its_own(self, opened: Opened[statements.Registration]) -> bool:
         said = opened.payload
         if isinstance(said, statements.Revocation):
-            return opened.issuer == said.about and self.given.get(said.entry, (0, ""))[1] == opened.issuer
+            number, by = self.given.get(said.entry, (0, ""))
+            acts_for = number in self.delegations and self.delegations[number]["partner_id"] == opened.issuer
+            return acts_for or by == opened.issuer
         return opened.issuer == said.about and isinstance(said, OF_ITSELF)
 
     def public(self, gln: str, kid: bytes, number: int | None) -> PublicKey | None:
@@ -111,7 +113,13 @@ class Rights:
             for at, said in self.delegations.items()
             if at < number and not (at in self.ended and self.ended[at] < number)
         )
-        return bool(self.damaged) or any(given)
+        left = self.partners.get(gln, {}).get("left")
+        return bool(self.damaged) or (any(given) and (left is None or number < left))
+
+    def operators(self, number: int) -> tuple[OperatorOf, ...]:
+        """Who operates a place, by what had been said when this number was given; and without the last that was."""
+        said = [LocationRow(registered=at, **row) for at, row in self.locations.items() if at < number]
+        return tuple(_operator_of(Operators(known)) for known in (said, said[:-1]))
 
     def _as_stored(self, gln: str, kid: bytes) -> dict[str, Any] | None:
         if not self.damaged:
@@ -261,7 +269,8 @@ class Rights:
                     table, str(row.pk), f"registered, {WHOLE}", f"no statement gives this {name}", row.registered
                 )
         for number, expected in left.items():
-            detail = f"{name} in the log, and not here: {shown(next(iter(expected.values())))}"
+            whose = expected.get("partner_id") or expected.get("operator_id")
+            detail = f"{name} of {whose} in the log, and not here"
             yield Difference(table, f"entry {number}", WHOLE, detail, number)
 
     def _ended(self, row: Any) -> dict[str, Any]:
@@ -355,6 +364,10 @@ class Rights:
         if tree is not None:
             detail = f"{len(marked)} submissions are marked with it, not the {tree[0]} that it took"
             yield Difference(table, f"certificate {key}", column, detail)
+
+
+def _operator_of(operators: Operators) -> OperatorOf:
+    return lambda gln, event: operators.at(gln, event.time)
 
 
 def _tree(leaves: list[bytes]) -> statements.Root | None:

@@ -702,6 +702,9 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
+OF_ITSELF = (Key, KeyRevocation, Delegation)
+"""What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""
+
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
 """What the node itself says in the log, with its own key, as its operator."""
 

@@ -5,7 +5,8 @@
 
 One's own folder is the only measure. Below it, each statement has a folder as `unitproof submit --keep` writes it;
 a finding that was looked into and is all right is kept there, too (`accept`), and is none any more.
-What a node keeps to itself, no list shows: of what it has accepted, the promise convicts it.
+What a node keeps to itself, no list shows: of what it has accepted, the promise convicts it. What an agent tells for a
+party stands under the agent's name, not under that party's.
 """
 
 import time

@@ -740,6 +740,25 @@ def with_delegation(about: str, to: str, steps: list[str], *, revoked: bool = Fa
     return attack
 
 
+def packed_by_who_may_look(name: str) -> Attacked:
+    """What is added to a container is packed, whatever its agent calls that."""
+    made = chronicle(name)
+    made.states("delegation", MAKER, KEYS[MAKER], about=MAKER, to=DISTRIBUTOR, steps=["inspecting"])
+    made.tells(MAKER, commission("08:00:00", A1), commission("08:10:00", C1))
+    made.tells(DISTRIBUTOR, pack("09:00:00", C1, A1) | {"bizStep": "inspecting"}, told=[["agent", MAKER]])
+    return proven(made)
+
+
+def acted_for_after_the_party_took_it_back(name: str) -> Attacked:
+    """An authority made it the agent; the party for which it acts has ended that."""
+    made = chronicle(name)
+    index = made.states("delegation", AUTHORITY_GLN, AUTHORITY, about=MAKER, to=DISTRIBUTOR, steps=["shipping"])
+    made.states("revocation", MAKER, KEYS[MAKER], about=MAKER, entry=made.log.hashes[index].hex())
+    made.tells(MAKER, commission("08:00:00", A1))
+    made.tells(DISTRIBUTOR, ship("10:00:00", A1, to=PHARMACY), told=[["agent", MAKER]])
+    return proven(made, word="in_transit")
+
+
 def declared_by_another(name: str) -> Attacked:
     """The receiver declares its sender's shipment an error."""
     made = chronicle(name)
@@ -919,6 +938,8 @@ HANDOFFS: dict[str, Attack] = {
     "agent-without-a-delegation": after_commissioning(
         DISTRIBUTOR, ship("10:00:00", A1, to=PHARMACY), told=[["agent", MAKER]], word="in_transit"
     ),
+    "delegation-for-looking-used-to-pack": packed_by_who_may_look,
+    "delegation-by-an-authority-taken-back-by-its-party": acted_for_after_the_party_took_it_back,
     "delegation-for-other-steps": with_delegation(MAKER, DISTRIBUTOR, ["commissioning", "packing"]),
     "delegation-to-another-agent": with_delegation(MAKER, PHARMACY, ["shipping"]),
     "delegation-of-another-party": with_delegation(PHARMACY, DISTRIBUTOR, ["shipping"]),

@@ -477,6 +477,15 @@ def told_by_an_agent(name: str) -> Proven:
     return proven(made)
 
 
+def packed_by_an_agent_under_another_word(name: str) -> Proven:
+    """It may pack; what it calls that is its own affair."""
+    made = chronicle(name)
+    made.states("delegation", MAKER, KEYS[MAKER], about=MAKER, to=DISTRIBUTOR, steps=["packing"])
+    made.tells(MAKER, commission("08:00:00", A1), commission("08:10:00", C1))
+    made.tells(DISTRIBUTOR, pack("09:00:00", C1, A1) | {"bizStep": "loading"}, told=[["agent", MAKER]])
+    return proven(made)
+
+
 def without_a_connection(name: str) -> Proven:
     """A device signed without links: they are the node's word."""
     made = chronicle(name)
@@ -664,6 +673,7 @@ STORIES: tuple[Story, ...] = (
     *(moved_on_in_an_opened_container, implied_receipt, shipment_put_right, pack_put_right, unpack_put_right),
     *(commissioning_put_right, told_by_a_reporter, known_from_its_shipment_on),
     *(commissioned_later_by_its_licensee, told_again_by_its_actor, told_by_an_intake, told_by_an_agent),
+    packed_by_an_agent_under_another_word,
     *(without_a_connection, key_of_p_256, vouched_for_by_an_earlier_key, revoked_after_use, revoked_by_itself),
     *(one_key_of_two_parties, one_key_of_two_parties_revoked_for_one, revoked_for_whoever_else_claims_it),
     revoked_by_its_entry,

@@ -136,7 +136,8 @@ class Custody:
         demand(said in (None, hop.signer) if hop.voice == "actor" else said is not None, "voice", "spoken for whom")
         if hop.voice == "agent":
             rights = self.rights[hop.log]
-            demand(rights.may_speak(hop.signer, hop.party, hop.step, hop.index), "no_delegation", hop.signer)
+            word = "packing" if hop.packs else "unpacking" if hop.unpacks else hop.step
+            demand(rights.may_speak(hop.signer, hop.party, word, hop.index), "no_delegation", hop.signer)
         if hop.voice == "reporter":
             demand(hop.party != hop.signer, "voice", "a reporter of its own act")
 

@@ -156,10 +156,13 @@ class Rights:
         getattr(self, "take_" + envelope.kind.replace("-", "_"), self.not_relied_on)(index, payload, entry)
 
     def may_say(self, envelope: Envelope) -> bool:
-        """A party speaks of its own keys and delegations, and takes back what it has granted."""
+        """A party speaks of its own keys and delegations, and takes back what it has granted, and any delegation of its
+        own, whoever has granted that."""
         if envelope.kind == "revocation":
             keys = [key.said for key in self.registered(envelope.payload)]
-            return any(each["submitter"] == envelope.issuer for each in keys + self.granted(envelope.payload))
+            named = self.granted(envelope.payload)
+            acted_for = any(each["about"] == envelope.issuer for each in named if each in self.delegations)
+            return acted_for or any(each["submitter"] == envelope.issuer for each in keys + named)
         own = envelope.issuer == envelope.payload.get("about")
         return own and envelope.kind in ("key", "key-revocation", "delegation")
 

@@ -3,15 +3,18 @@
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from partners.models import AccessRecord
-from tests.traceability.story import a_case, custody, demand_order, exceptions, refused
+from ledger.keys import node_key
+from partners.models import AccessRecord, Delegation
+from tests.signing import sign
+from tests.traceability.story import a_case, custody, demand_order, exceptions, inside_of, off_node, refused
 from tests.traceability.test_audit import findings
 from tests.traceability.test_proving import checked, integrate
-from tests.world import Party, World, pallet, unit
-from traceability import capture
+from tests.world import Party, World, document, pallet, unit
+from traceability import capture, statements
 from traceability.errors import Refusal
 from traceability.history import chain
 from traceability.models import Event, Sighting
@@ -182,3 +185,67 @@ def test_an_agent_by_no_delegation_is_found_by_the_audit(world: World, monkeypat
     integrate(world)
     found = findings(world)
     assert [(each["table"], each["field"]) for each in found] == [("traceability_event", "voice")]
+
+
+# ---- what an agent does not get -------------------------------------------------------------------------------------
+
+
+def test_to_add_to_a_container_is_to_pack_whatever_it_is_called(world: World) -> None:
+    """Who may look may not empty a pallet by the word for looking."""
+    pack = world.maker.commissions(serial="A1")
+    world.maker.packs(pack, into=pallet(1))
+    world.delegates(world.maker, world.stranger, "inspecting")
+    for event in (world.maker.unpacking([], pallet(1)), world.maker.packing(unit("A2"), pallet(1))):
+        world.stranger.tells(event | {"bizStep": "inspecting"})
+    assert {voice for voice, _ in voices()[-2:]} == {"reporter"}
+    assert inside_of(pack) == pallet(1)
+
+
+def test_what_it_told_gives_it_no_part_once_it_is_no_agent(world: World) -> None:
+    elsewhere = off_node(world)
+    pack = world.maker.commissions(serial="A1")
+    given = world.delegates(world.maker, world.distributor, "shipping")
+    world.distributor.tells(world.maker.shipping(pack, elsewhere))
+    world.takes_back(given, world.maker, by=world.maker)
+    world.distributor.tells(elsewhere.dispensing(pack))
+    assert custody(pack)[0] == "in_transit"
+    assert exceptions() == {"awaits_statement"}
+
+
+def test_whoever_has_left_acts_no_more_by_an_agent_either(world: World, packer: Party) -> None:
+    pack = world.maker.commissions(serial="A1")
+    exits(world, world.maker)
+    packer.tells(world.maker.shipping(pack, world.pharmacy))
+    assert voices()[-1] == ("reporter", world.maker.gln)
+
+
+def test_of_whoever_has_left_things_are_still_taken_back(world: World) -> None:
+    given = world.delegates(world.maker, world.distributor, "shipping")
+    exits(world, world.maker)
+    world.takes_back(given, world.maker, by=world.authority)
+    world.revokes(world.maker.key, of=world.maker, by=world.authority)
+
+
+def test_a_party_ends_what_an_authority_delegated_in_its_name(world: World) -> None:
+    said = statements.Delegation(
+        about=world.maker.gln, to=world.stranger.gln, steps=("shipping",), **world._from(world.authority)
+    )
+    given = world.registers(said, world.authority.key)
+    world.takes_back(given, world.maker, by=world.maker)
+    assert Delegation.objects.get().revoked is not None
+
+
+def test_a_refusal_tells_an_agent_no_more_than_others(world: World, packer: Party) -> None:
+    """I7: what it may know, a draft tells, and that is recorded."""
+    pack = world.maker.commissions(serial="A1")
+    signed = sign(packer, document(world.maker.shipping(pack, world.pharmacy)))
+    world.maker.dispenses(pack)
+    with pytest.raises(Refusal) as refusal:
+        capture.capture(signed.received, signed.opening, signed.statement, now=world.now)
+    assert refusal.value.code in ("not_holder", "stale_head")
+
+
+def exits(world: World, party: Party) -> None:
+    """By the operator's word."""
+    said = statements.PartnerExit(about=party.gln, **world._from(Party(world, settings.OPERATOR_GLN, "", party.role)))
+    world.registers(said, node_key())

@@ -4,13 +4,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from partners.licences import traders
 from partners.models import Licence, Partner
-from tests.traceability.story import custody, demand_order, off_node, refused
-from tests.world import GTIN, World, unit
+from tests.traceability.story import custody, demand_order, off_node, refused, retracted
+from tests.world import BEGINNING, GTIN, Party, World, gln, pallet, unit
+from traceability import statements
+from traceability.authorities import Authority, save
 from traceability.dscsa.verification import verify
 from traceability.errors import NotAllowed
 from traceability.history import chain
@@ -134,6 +137,43 @@ def test_the_query_of_a_chain_says_the_same_as_whoever_judges(world: World) -> N
     assert said == [not traders([hop.party], hop.accepted)(hop.party, hop.time) for hop in found]
     assert set(said) == {True, False}
     Licence.objects.update(partner_id=world.stranger.gln)
+
+
+def test_only_a_trade_needs_a_licence_whatever_it_is_called_and_so_the_chain_says(world: World, pack: str) -> None:
+    """To pack under the word for shipping is no trade, and to take an error back is none; to accept is one."""
+    shipped = world.maker.shipping(pack, world.pharmacy)
+    world.maker.tells(shipped)
+    world.licenses(world.maker, days=1)
+    world.licenses(world.pharmacy, days=1)
+    world.passes(days=2)
+    world.maker.tells(retracted(shipped))
+    world.maker.tells(world.maker.packing(pack, pallet(1)) | {"bizStep": "shipping"})
+    found = chain(pack)
+    assert found is not None
+    assert [hop.unauthorized for hop in found.hops] == [False] * 4
+    accepting = world.pharmacy.receiving(pallet(1), world.maker) | {"bizStep": "accepting"}
+    not_authorized(world.pharmacy.tells, accepting)
+
+
+def test_one_board_does_not_replace_the_licence_of_another(world: World, pack: str) -> None:
+    other = Party(world, gln(77), "Another Board", world.authority.role)
+    keys = [Authority(party.gln, party.key.public) for party in (world.authority, other)]
+    save(settings.AUTHORITIES, keys)
+    world.licenses(world.pharmacy)
+    said = statements.Licence(
+        about=world.pharmacy.gln, licence="L-1", role="dispenser", states=("NY",), valid_from=BEGINNING,
+        valid_to=BEGINNING + timedelta(days=1), **world._from(other),
+    )  # fmt: skip
+    world.registers(said, other.key)
+    world.passes(days=2)
+    world.maker.ships(pack, to=world.pharmacy)
+
+
+def test_an_agent_needs_a_licence_of_its_own_too(world: World, pack: str) -> None:
+    world.delegates(world.maker, world.distributor, "shipping")
+    world.licenses(world.distributor, days=1)
+    world.passes(days=2)
+    not_authorized(world.distributor.tells, world.maker.shipping(pack, world.pharmacy))
 
 
 def test_licences_are_asked_for_once(world: World) -> None:

@@ -401,6 +401,14 @@ class TestLocations:
         with pytest.raises(Gs1Error):
             register(self.says_where(authority, maker, place="0614141000013"), now=NOW)
 
+    def test_nobodys_own_gln_is_anothers_place(self, authority: Party, maker: Party, stranger: Party) -> None:
+        assert refused(self.says_where(authority, maker, place=STRANGER)) == "anothers_gln"
+        take(self.says_where(authority, stranger, place=STRANGER))
+        take(self.says_where(authority, stranger))
+        operator = Party(settings.OPERATOR_GLN, node_key())
+        newcomer = Party(AUTHORITY)
+        assert refused(operator.says(statements.Partner, newcomer, name="New", role="dispenser")) == "anothers_gln"
+
 
 class TestForm:
     def test_a_statement_is_for_one_log(self, authority: Party, maker: Party) -> None:

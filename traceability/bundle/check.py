@@ -20,7 +20,7 @@ from ledger.tlog.note import Note as Signed
 from ledger.tlog.policy import Vouched
 from partners.gs1.identifiers import gln_of, gtin_of, is_canonical, is_sgtin, is_sscc
 
-from ..custody import SIGNED_BY_PARTY, TERMINAL, Voice
+from ..custody import SIGNED_BY_PARTY, TERMINAL, Voice, delegated_step
 from ..epcis.cbv import BIZ_STEPS, DISPOSITIONS, SOURCE_DEST_TYPES, Vocabulary
 from ..epcis.errors import DocumentError
 from ..epcis.events import Action, Event, EventType
@@ -396,7 +396,7 @@ class _Examination:
         if (said is None and told.voice is not Voice.ACTOR) or (said == issuer and told.voice is Voice.REPORTER):
             self._refuse("wrong_voice", "told for nobody, or by another than itself", told.hop, found=told.voice)
         if told.voice is Voice.AGENT:
-            step = told.event.biz_step
+            step = delegated_step(told.event)
             if not self.rights[told.segment].may_act(told.party or "", by=issuer, step=step, index=told.index):
                 detail = "no delegation shown lets it act for this party"
                 self._refuse("not_delegated", detail, told.hop, expected=told.party, found=issuer)

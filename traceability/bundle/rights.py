@@ -11,6 +11,7 @@ from ..policy import Policy
 from ..rules import PROPOSED, InForce, NotGoverned, Rules, named
 from ..statements import (
     BY_NODE,
+    OF_ITSELF,
     Approval,
     Delegation,
     Key,
@@ -26,9 +27,6 @@ from ..statements import (
 )
 from .report import BundleRefused
 from .value import Entered
-
-#: What a party may say of itself; an authority may say all of this, and the rest.
-OF_ITSELF = (Key, KeyRevocation, Delegation)
 
 R = TypeVar("R", bound=Registration)
 
@@ -130,7 +128,8 @@ class Rights:
         revoked = self.granted.get(bytes.fromhex(statement.entry))
         if revoked is None or revoked.opened.payload.about != statement.about:
             self._refuse(by.entered, "nothing_to_revoke", "revokes what is not shown", found=statement.entry)
-        if not by_authority and by.opened.issuer != revoked.opened.issuer:
+        acts_for = isinstance(revoked.opened.payload, Delegation) and by.opened.issuer == statement.about
+        if not by_authority and by.opened.issuer != revoked.opened.issuer and not acts_for:
             self._refuse(by.entered, "authority_needed", "neither an authority nor who said it")
         self._end(revoked, by)
 

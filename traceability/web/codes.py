@@ -155,6 +155,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unknown_role": "A role that is not known here.",
         "empty_period": "A time that ends before it begins.",
         "empty_licence": "A licence that ends before it begins.",
+        "anothers_gln": "A party's own GLN cannot be another party's place.",
         "own_agent": "A party that makes itself its own agent.",
         "unknown_step": "No business step: neither a word of CBV 2.0 nor a URI.",
         "not_governed": "A change of the rules that the rules do not allow.",
