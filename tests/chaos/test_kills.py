@@ -97,9 +97,9 @@ class Matrix:
         return self.node.run("tests.chaos.act", str(self.node.folder), UNITPROOF_FAILPOINT=fault)
 
     @contextmanager
-    def stands_still_at(self, failpoint: str) -> Iterator[Begun]:
-        """The same, while it stands still there."""
-        fault = {"UNITPROOF_FAILPOINT": f"{failpoint}:stop", "LOG_HELD_SECONDS": str(HELD)}
+    def stands_still_at(self, failpoint: str, *, held: float = 600.0) -> Iterator[Begun]:
+        """The same, while it stands still there; for so many seconds with the log, if it has that."""
+        fault = {"UNITPROOF_FAILPOINT": f"{failpoint}:stop", "LOG_HELD_SECONDS": str(held)}
         began, first = time.monotonic(), self.node.begin("tests.chaos.act", str(self.node.folder), **fault)
         try:
             first.waits_to_go_on()
@@ -173,7 +173,7 @@ def test_i4_whoever_stands_still_is_overtaken_and_undoes_nothing(
 ) -> None:
     """Another sequencer goes on meanwhile, with the same work and with more. When the first one wakes it goes on from
     there, or fails if it had the log: that is no longer its own."""
-    with matrix.stands_still_at(failpoint) as first:
+    with matrix.stands_still_at(failpoint, held=600.0 if failpoint in FREE else HELD) as first:
         if failpoint == "integrate.before_memory":  # what it holds is where it is written what may be signed
             monkeypatch.setattr(memory, "PATIENCE", 0.2)
             with pytest.raises(SignerRefuses, match="kept the signer's memory"):
