@@ -18,11 +18,12 @@ from typing import TypeVar
 
 import pytest
 from django.conf import settings
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from ledger import log, memory, tasks
 from ledger.errors import SignerRefuses
+from ledger.models import Entry
 from tests.chaos.act import PARTS
 from tests.chaos.journal import demand_once, demand_one_log, published
 from tests.chaos.node import wait_for
@@ -31,6 +32,7 @@ from tests.ledger.witnesses import Running
 from tests.signing import Signed, sign, sign_over
 from tests.world import World, document, unit
 from traceability import capture
+from traceability.api.errors import is_busy
 from traceability.errors import Refusal
 from traceability.rebuild import rebuild
 
@@ -95,9 +97,9 @@ class Matrix:
         return self.node.run("tests.chaos.act", str(self.node.folder), UNITPROOF_FAILPOINT=fault)
 
     @contextmanager
-    def stands_still_at(self, failpoint: str) -> Iterator[Begun]:
-        """The same, while it stands still there."""
-        fault = {"UNITPROOF_FAILPOINT": f"{failpoint}:stop", "LOG_HELD_SECONDS": str(HELD)}
+    def stands_still_at(self, failpoint: str, *, held: float = 600.0) -> Iterator[Begun]:
+        """The same, while it stands still there; for so many seconds with the log, if it has that."""
+        fault = {"UNITPROOF_FAILPOINT": f"{failpoint}:stop", "LOG_HELD_SECONDS": str(held)}
         began, first = time.monotonic(), self.node.begin("tests.chaos.act", str(self.node.folder), **fault)
         try:
             first.waits_to_go_on()
@@ -171,7 +173,7 @@ def test_i4_whoever_stands_still_is_overtaken_and_undoes_nothing(
 ) -> None:
     """Another sequencer goes on meanwhile, with the same work and with more. When the first one wakes it goes on from
     there, or fails if it had the log: that is no longer its own."""
-    with matrix.stands_still_at(failpoint) as first:
+    with matrix.stands_still_at(failpoint, held=600.0 if failpoint in FREE else HELD) as first:
         if failpoint == "integrate.before_memory":  # what it holds is where it is written what may be signed
             monkeypatch.setattr(memory, "PATIENCE", 0.2)
             with pytest.raises(SignerRefuses, match="kept the signer's memory"):
@@ -183,6 +185,50 @@ def test_i4_whoever_stands_still_is_overtaken_and_undoes_nothing(
     assert told.returncode == (0 if failpoint in FREE else 1), told.stderr.decode()
     assert failpoint in FREE or OVERTAKEN.search(told.stderr), told
     assert b"is frozen" not in told.stderr
+    matrix.demand_all_is_well(told)
+
+
+@pytest.mark.servers
+def test_i4_a_sequencer_that_hung_is_overtaken_and_takes_part_again(world: World, node: PreparedNode) -> None:
+    """`manage.py sequencer`, which nobody else ends: where it hangs the next one has the log, and then it goes on."""
+    hangs = {"UNITPROOF_FAILPOINT": "integrate.after_numbering:stop", "LOG_HELD_SECONDS": str(HELD)}
+    seen, first = [published()], node.begin("manage", "sequencer", "--every", "0.05", **hangs)
+    try:
+        first.waits_to_go_on()
+        second = node.sequence()
+        wait_for("the second", nothing_waits)
+        seen.append(published())
+        second.kill()
+        first.go_on()
+        world.maker.commissions(serial="A1")
+        wait_for("the first", nothing_waits)
+    finally:
+        node.stop()
+        first.kill()
+    assert OVERTAKEN.search(first.end().stderr)
+    integrate()
+    demand_one_log(*seen)
+    assert log.frozen() is None
+
+
+def nothing_waits() -> bool:
+    return not Entry.objects.filter(index=None).exists()
+
+
+def test_i2_on_sqlite_who_stands_still_in_a_round_has_the_only_lock_and_captures_are_asked_to_try_again(
+    matrix: Matrix,
+) -> None:
+    if connection.vendor != "sqlite":
+        pytest.skip("only SQLite has one lock for all")
+    with matrix.stands_still_at("integrate.after_numbering") as first:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA busy_timeout = 200")  # ms, of the twenty seconds
+        with pytest.raises(OperationalError) as busy:
+            matrix.goes_on()
+        assert is_busy(busy.value)
+        connection.close()
+    told = first.end()
+    assert told.returncode == 0, told.stderr.decode()
     matrix.demand_all_is_well(told)
 
 

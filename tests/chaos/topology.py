@@ -21,6 +21,7 @@ from traceability.client import Node
 
 HOST, ORIGIN = "pharma.example", "pharma.example/log"
 VALUES = {"ALLOWED_HOSTS": HOST, "LOG_ORIGIN": ORIGIN, "OPERATOR_GLN": "0614141000012"}
+SAYS = {"worker": b" ready."}  # when it begins to hear; whoever asks for its health before waits for seconds in vain
 FOLDERS = ("keys/node", "keys/signer", "policy", "socket", "witness")
 
 
@@ -78,10 +79,13 @@ class Topology:
         return done.stdout
 
     def start(self, name: str) -> Process:
-        service = self.services[name]
-        process = Process(service.command, self._environment(service), self.folder / f"{name}.log")
+        service, said = self.services[name], self.folder / f"{name}.log"
+        before = said.stat().st_size if said.exists() else 0
+        process = Process(service.command, self._environment(service), said)
         self.processes[name] = process
-        wait_for(f"{name}, see {process.log}", lambda: self.is_healthy(name), 2 * PATIENCE)
+        if words := SAYS.get(name):
+            wait_for(f"{name}, see {said}", lambda: words in said.read_bytes()[before:])
+        wait_for(f"{name}, see {said}", lambda: self.is_healthy(name), 2 * PATIENCE)
         return process
 
     def is_healthy(self, name: str) -> bool:
