@@ -1,6 +1,7 @@
 """Two at a time over the same things: whichever comes first, the record is in order, and no error is ours."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -10,11 +11,13 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from ledger.tlog.cose import PrivateKey
 from partners.models import Partner, Role
 from tests.signing import Signed, sign
 from tests.traceability.story import a_case, a_pallet, custody, demand_order, off_node
 from tests.world import CASE_GTIN, Party, World, document, gln, unit
-from traceability import capture
+from traceability import capture, registration, statements
+from traceability.demo.documents import sscc
 from traceability.errors import Refusal
 from traceability.models import Draft
 
@@ -122,3 +125,59 @@ def test_a_lock_that_does_not_come_is_no_deadlock(world: World) -> None:
     with pytest.raises(OperationalError):
         capture._again(attempt)
     assert tries == [1]
+
+
+# ---- rights that come and go while somebody relies on them ----------------------------------------------------------
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A capture that takes its time between what it has found to hold and the number that says when it held."""
+    monkeypatch.setattr(capture, "failpoint", lambda at: time.sleep(0.1 * (at == "capture.judged")))
+
+
+def registers(world: World, statement: statements.Statement, key: PrivateKey) -> Callable[[], Any]:
+    envelope = statements.sign(statement, key)
+
+    def register() -> Any:
+        time.sleep(0.05)
+        return registration.register(envelope, now=world.now)
+
+    return register
+
+
+def in_their_order(world: World, act: Signed, change: Callable[[], Any]) -> Any:
+    """What the act came to. One comes before the other, and a replay in the order of the log judges as was judged."""
+    came_to, changed = at_once(hand_in(world, act), change)
+    assert not isinstance(changed, Refusal)
+    demand_order()
+    return came_to
+
+
+def test_a_prefix_is_granted_while_a_pallet_of_it_is_numbered(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        packs = world.maker.commissions(serial=[f"A{number}"])
+        foreign = f"https://id.gs1.org/00/{sscc(f'952109{number}', 1)}"
+        act = sign(world.maker, document(world.maker.packing(packs, foreign)))
+        said = statements.Prefix(about=world.stranger.gln, gtins=(f"952109{number}",), **world._from(world.authority))
+        in_their_order(world, act, registers(world, said, world.authority.key))
+
+
+def test_a_delegation_is_taken_back_while_the_agent_acts(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        pack = world.maker.commissions(serial=f"A{number}")
+        given = world.delegates(world.maker, world.distributor, "shipping")
+        act = sign(world.distributor, document(world.maker.shipping(pack, world.pharmacy)))
+        said = statements.Revocation(about=world.maker.gln, entry=given, **world._from(world.maker))
+        came_to = in_their_order(world, act, registers(world, said, world.maker.key))
+        assert not isinstance(came_to, Refusal) or came_to.code == "told_mismatch"
+
+
+def test_a_licence_ends_while_somebody_ships_to_its_holder(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        given = world.licenses(world.pharmacy)
+        pack = world.maker.commissions(serial=f"A{number}")
+        act = sign(world.maker, document(world.maker.shipping(pack, world.pharmacy)))
+        said = statements.Revocation(about=world.pharmacy.gln, entry=given, **world._from(world.authority))
+        came_to = in_their_order(world, act, registers(world, said, world.authority.key))
+        assert not isinstance(came_to, Refusal) or came_to.code == "partner_not_authorized"
