@@ -70,7 +70,7 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
     Raises `ChangedMeanwhile` when somebody repacked an item between the finding and the locking.
     """
     events, as_of = document.events, replay.as_of if replay else None
-    operators = _operators(events)
+    operators = Operators(()) if replay else _operators(events)  # a replay has what followed from them
 
     def operator_of(gln: str, event: Event) -> str:
         return operators.at(gln, event.time)

@@ -70,24 +70,6 @@ def visits(page: Page) -> Iterator[str]:
     yield "typed-wrong"
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_axe_finds_nothing_to_complain_of(opens: Callable[..., Page], look: str) -> None:
-    page = opens(reduced_motion="reduce", **LOOKS[look])
-    found = {}
-    for name in visits(page):
-        keep(page, f"{name}-{look}")
-        results = Axe().run(page)
-        if results.violations_count:
-            found[name] = results.generate_report()
-    assert found == {}
-
-
-def test_nothing_has_to_be_scrolled_sideways(opens: Callable[..., Page]) -> None:
-    page = opens(viewport={"width": 320, "height": 640})  # WCAG 2.2, 1.4.10
-    wide = [name for name in visits(page) if page.evaluate("() => document.documentElement.scrollWidth > innerWidth")]
-    assert wide == []
-
-
 #: Numbers that begin on one line and end on the next, though they fit on one; and a choice that is cut.
 BROKEN = """() => [...document.querySelectorAll(".whole")].filter((each) => each.checkVisibility())
     .filter((each) => each.getBoundingClientRect().height > 1.9 * parseFloat(getComputedStyle(each).fontSize))
@@ -96,13 +78,76 @@ CUT = """() => { const shown = document.querySelector(".looking-as select"), sty
     const ruler = Object.assign(document.createElement("canvas").getContext("2d"), { font: style.font });
     const room = shown.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 20; // its arrow
     return [...shown.options].map((each) => each.text).filter((text) => ruler.measureText(text).width > room); }"""
+#: What is to be pressed, and smaller than a thumb (44 pixels); links within a sentence may be.
+SMALL = """() => [...document.querySelectorAll("button, input, select, summary, nav a, .button, dt a")]
+    .filter((each) => each.checkVisibility())
+    .filter((each) => Math.min(each.getBoundingClientRect().width, each.getBoundingClientRect().height) < 44)
+    .map((each) => each.outerHTML.slice(0, 80))"""
+WIDE = "() => document.documentElement.scrollWidth > innerWidth"
+
+#: By what was looked for and in which look, what was found, by page. To come to all pages takes longer than to look.
+Found = dict[tuple[str, str], dict[str, Any]]
+WALKS: dict[str, Found] = {}
 
 
-def test_on_a_phone_no_number_is_broken_and_no_choice_is_cut(opens: Callable[..., Page]) -> None:
-    page = opens(viewport={"width": 390, "height": 844})
-    broken = {name: found for name in visits(page) if (found := page.evaluate(BROKEN))}
-    assert broken == {}
-    assert page.evaluate(CUT) == []
+@pytest.fixture
+def found(opens: Callable[..., Page]) -> Found:
+    """Everything there is to complain of, seen in two walks over all pages: at a desk, and with a phone."""
+    for name, viewport in (("desk", DESK), ("phone", PHONE)):
+        if name not in WALKS:
+            WALKS[name] = walked(opens(viewport=viewport, reduced_motion="reduce"), viewport)
+    return {key: by_page for walk in WALKS.values() for key, by_page in walk.items()}
+
+
+def walked(page: Page, viewport: dict[str, int]) -> Found:
+    found: Found = {}
+    for name in visits(page):
+        for key, complaint in complaints(page, name, viewport):
+            by_page = found.setdefault(key, {})
+            if complaint:
+                by_page[name] = complaint
+        page.emulate_media(color_scheme="light", forced_colors="none")
+        page.set_viewport_size(viewport)  # type: ignore[arg-type]
+    return found
+
+
+def complaints(page: Page, name: str, viewport: dict[str, int]) -> Iterator[tuple[tuple[str, str], Any]]:
+    """Of the page that is open, in every look that a screen of this size may have."""
+    size = "phone" if viewport is PHONE else "desk"
+    yield ("small", size), page.evaluate(SMALL)
+    for look in (look for look, options in LOOKS.items() if options["viewport"] is viewport):
+        page.emulate_media(
+            color_scheme=LOOKS[look].get("color_scheme", "light"),
+            forced_colors=LOOKS[look].get("forced_colors", "none"),
+        )
+        keep(page, f"{name}-{look}")
+        results = Axe().run(page)
+        yield ("axe", look), results.violations_count and results.generate_report()
+    if size == "phone":
+        page.set_viewport_size({"width": 320, "height": 640})  # WCAG 2.2, 1.4.10
+        yield ("wide", "narrow"), page.evaluate(WIDE)
+        page.set_viewport_size({"width": 390, "height": 844})
+        yield ("broken", "phone"), page.evaluate(BROKEN)
+        if name == "scan":
+            yield ("cut", "phone"), page.evaluate(CUT)
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_axe_finds_nothing_to_complain_of(found: Found, look: str) -> None:
+    assert found["axe", look] == {}
+
+
+def test_nothing_has_to_be_scrolled_sideways(found: Found) -> None:
+    assert found["wide", "narrow"] == {}
+
+
+def test_on_a_phone_no_number_is_broken_and_no_choice_is_cut(found: Found) -> None:
+    assert found["broken", "phone"] == found["cut", "phone"] == {}
+
+
+@pytest.mark.parametrize("size", ["desk", "phone"])
+def test_everything_to_press_is_large_enough_for_a_thumb(found: Found, size: str) -> None:
+    assert found["small", size] == {}
 
 
 def test_on_a_desk_there_are_two_packs_beside_each_other(page: Page) -> None:
@@ -111,20 +156,6 @@ def test_on_a_desk_there_are_two_packs_beside_each_other(page: Page) -> None:
     assert first
     assert second
     assert first["y"] == second["y"]
-
-
-#: What is to be pressed, and smaller than a thumb (44 pixels); links within a sentence may be.
-SMALL = """() => [...document.querySelectorAll("button, input, select, summary, nav a, .button, dt a")]
-    .filter((each) => each.checkVisibility())
-    .filter((each) => Math.min(each.getBoundingClientRect().width, each.getBoundingClientRect().height) < 44)
-    .map((each) => each.outerHTML.slice(0, 80))"""
-
-
-@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
-def test_everything_to_press_is_large_enough_for_a_thumb(opens: Callable[..., Page], viewport: dict[str, int]) -> None:
-    page = opens(viewport=viewport)
-    small = {name: found for name in visits(page) if (found := page.evaluate(SMALL))}
-    assert small == {}
 
 
 #: What has the focus, "" for the page itself; and the line around it.

@@ -9,6 +9,7 @@ from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, cached_property
 from typing import Any
 
 import cbor2
@@ -57,6 +58,7 @@ def is_p256(public: bytes) -> bool:
     return x < p and y < p and (y * y - (x * x * x - 3 * x + b)) % p == 0
 
 
+@cache
 def is_ed25519(public: bytes) -> bool:
     """RFC 8032 section 5.1.3, as far as two keys could be one or fit any message: y below p, and the order of the point
     does not divide 8. By the doubling of y alone: y' = (y^2 + x^2) / (2 + x^2 - y^2), x^2 = (y^2 - 1) / (d y^2 + 1)."""
@@ -78,13 +80,13 @@ class Key:
     alg: int
     seed: bytes
 
-    @property
+    @cached_property
     def private(self) -> Any:
         if self.alg == ED25519:
             return Ed25519PrivateKey.from_private_bytes(self.seed)
         return ec.derive_private_key(int.from_bytes(self.seed, "big"), ec.SECP256R1())
 
-    @property
+    @cached_property
     def public(self) -> bytes:
         """Raw Ed25519, or the uncompressed point."""
         key = self.private.public_key()
@@ -93,11 +95,11 @@ class Key:
         numbers = key.public_numbers()
         return b"\4" + numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
 
-    @property
+    @cached_property
     def cose_key(self) -> bytes:
         return cose_key(self.alg, self.public)
 
-    @property
+    @cached_property
     def kid(self) -> bytes:
         return hashlib.sha256(self.cose_key).digest()
 

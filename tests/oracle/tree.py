@@ -8,6 +8,7 @@ import hashlib
 import hmac
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from . import identifiers, merkle
@@ -139,11 +140,11 @@ class Leaf:
 
     members: list[Any]
 
-    @property
+    @cached_property
     def text(self) -> bytes:
         return encode(self.members)
 
-    @property
+    @cached_property
     def hash(self) -> bytes:
         return merkle.leaf(self.text)
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from threading import Thread
@@ -26,7 +27,7 @@ from django.db.models import UniqueConstraint
 from ledger import anchoring, keys, log
 from ledger.models import Anchor, Checkpoint, Cosignature, Entry, Log, Tile, Witness
 from ledger.tlog.checkpoint import Cosigner
-from ledger.tlog.cose import PrivateKey
+from ledger.tlog.cose import PrivateKey, PublicKey
 from ledger.tlog.note import Note
 from partners import access
 from partners.models import AccessRecord, ApiToken, Delegation, Licence, Location, Partner, Prefix, SigningKey
@@ -268,6 +269,16 @@ def named_key(party: Party) -> statements.NamedKey:
 
 
 # ---- auditing -------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module", autouse=True)
+def what_was_read_once_is_known() -> Iterator[None]:
+    """Hundreds of audits read the same statements, but for one edited byte. What follows from bytes alone, whether a
+    signature holds and what an envelope says, is computed once for the same bytes; a refusal, each time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PublicKey, "check", cache(PublicKey.check))
+        patch.setattr(statements, "_open", cache(statements._open))
+        yield
 
 
 def findings(world: World, *, full: bool = True) -> list[dict[str, Any]]:
