@@ -217,7 +217,7 @@ class Licence(Right):
     """That an authority lets a partner trade in some states, from one day to another."""
 
     partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="licences")
-    licence = models.CharField(max_length=100)  # its number, as its authority writes it
+    licence = models.CharField(max_length=200)  # its number, as its authority writes it
     role = models.CharField(max_length=32, choices=Role)
     states = models.JSONField()  # two letters each, sorted
     valid_from = models.DateTimeField()

@@ -10,7 +10,7 @@ hold for all parties, so they are taken one by one, with the log held.
 import logging
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 
@@ -56,6 +56,8 @@ from .statements import Registration as Statement
 
 logger = logging.getLogger(__name__)
 
+LONGEST = 200  # characters of a name or a word in a statement
+
 
 def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
     """Take a statement about a key or a right: its row and the node's promise, the same again on retry.
@@ -96,7 +98,19 @@ def open_here(envelope: bytes) -> Opened[Statement]:
     if statement.log != settings.LOG_ORIGIN:
         detail, origin = "the statement is for another log", settings.LOG_ORIGIN
         raise NotSigned(detail, code="wrong_log", where="log", expected=origin, found=statement.log)
+    demand_writable(statement)
     return Opened(envelope, opened.signed, statement)
+
+
+def demand_writable(statement: Statement) -> None:
+    """Raise for text that a person could not read in one line, or that some database does not keep."""
+    for each in fields(statement):
+        value = getattr(statement, each.name)
+        for text in value if isinstance(value, tuple) else (value,):
+            if isinstance(text, str) and each.name != "tlog" and (len(text) > LONGEST or not text.isprintable()):
+                detail, expected = "no name or word", f"1 to {LONGEST} printable characters"
+                where = each.name.replace("_", "-")
+                raise NotSigned(detail, code="unwritable", where=where, expected=expected, found=repr(text[:80]))
 
 
 def lock(opened: Opened[Statement]) -> None:

@@ -44,6 +44,7 @@ class Rights:
     keys: dict[KeyName, dict[str, Any]] = field(default_factory=dict)
     prefixes: set[tuple[Any, ...]] = field(default_factory=set)
     delegations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    agents: dict[tuple[str, str], list[int]] = field(default_factory=dict)  # numbers of those, by principal and agent
     licences: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     given: dict[str, tuple[int, str]] = field(default_factory=dict)  # by entry, what can be revoked: number, issuer
     ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
@@ -109,8 +110,8 @@ class Rights:
     def may_act(self, gln: str, *, by: str, step: str | None, number: int) -> bool:
         """Whether `by` was the party's agent for this step at that number. What cannot be read may have said so."""
         given = (
-            said["partner_id"] == gln and said["to"] == by and step in said["steps"]
-            for at, said in self.delegations.items()
+            step in self.delegations[at]["steps"]
+            for at in self.agents.get((gln, by), ())
             if at < number and not (at in self.ended and self.ended[at] < number)
         )
         left = self.partners.get(gln, {}).get("left")
@@ -180,6 +181,7 @@ class Rights:
         if isinstance(said, statements.Prefix):
             self.prefixes |= {(said.about, digits, issuer, kid, number) for digits in said.gtins}
         elif isinstance(said, statements.Delegation):
+            self.agents.setdefault((said.about, said.to), []).append(number)
             self.delegations[number] = {**vouched, "vouched_kid": kid, "to": said.to, "steps": list(said.steps)}
         elif isinstance(said, statements.Licence):
             names = ("licence", "role", "valid_from", "valid_to")

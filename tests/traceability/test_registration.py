@@ -376,6 +376,10 @@ class TestDelegations:
     def test_what_could_have_no_effect_is_refused(self, enrolled: Party, to: str, step: str, code: str) -> None:
         assert refused(enrolled.says(statements.Delegation, enrolled, to=to, steps=(step,))) == code
 
+    @pytest.mark.parametrize("step", ["a:\0", "a:" + "b" * 200, "a:\nb"])
+    def test_a_word_can_be_written_down(self, enrolled: Party, stranger: Party, step: str) -> None:
+        assert refused(enrolled.delegates(enrolled, stranger, step), NotSigned) == "unwritable"
+
     def test_a_step_of_ones_own_vocabulary_is_a_uri(self, enrolled: Party, stranger: Party) -> None:
         take(enrolled.delegates(enrolled, stranger, "https://example.org/steps/counting"))
 
