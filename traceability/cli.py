@@ -375,7 +375,7 @@ def watch(args: argparse.Namespace) -> int:
     from .watching import Watcher
 
     with _node(args) as node:
-        watcher = Watcher(node, args.kept)
+        watcher = Watcher(node, args.kept, frozenset(args.agent))
         if args.once or args.accept:
             return _watch_once(watcher, accept=args.accept)
         return _keep_watching(watcher, args.every)
@@ -567,6 +567,8 @@ def _parser() -> argparse.ArgumentParser:
     watching = command(watch, node=True)
     told = "the folder that --keep names each time"
     watching.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help=told)
+    expected = "GLN of an agent whose acts for you are expected; as often as you like"
+    watching.add_argument("--agent", action="append", default=[], type=_gln, help=expected)
     watching.add_argument("--once", action="store_true", help="look once")
     watching.add_argument("--accept", action="store_true", help="look once, and keep what is found as looked into")
     watching.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")

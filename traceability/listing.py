@@ -1,13 +1,13 @@
-"""What a node has under a party's name, to that party alone: what it submitted, and what was stated of its keys and
-rights, by itself or by others (ARCHITECTURE section 4). By pages, in the order of acceptance.
+"""What a node has under a party's name, to that party alone: what it submitted, or an agent told for it, and what was
+stated of its keys and rights, by itself or by others (ARCHITECTURE section 4). By pages, in the order of acceptance.
 
 A number of that order may be drawn by one request and committed after a later one by another (FORMATS section 6). A
 list is whole up to its `settled` cursor, before which no request can still be under way: whoever goes on from there
 the next time misses nothing.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
@@ -15,7 +15,8 @@ from django.db.models import QuerySet
 
 from partners.models import Partner
 
-from .models import Registration, Submission
+from .custody import Voice
+from .models import Event, Registration, Submission
 
 A_PAGE = 500
 SETTLES = timedelta(minutes=5)  # longer than two requests, one after the other, can take
@@ -31,22 +32,36 @@ class Page(Generic[Row]):
     rows: Sequence[Row]
     next: int | None  # number after which the next page begins; None: there is no more
     settled: int  # number up to which nothing will be added
+    told_for: Mapping[int, list[str]] = field(default_factory=dict)
+    """Of those that an agent has submitted, by their rows, the business steps that it told for whoever asks."""
 
 
 def submissions_of(party: Partner, after: int = 0, *, now: datetime) -> Page[Submission]:
-    """What the party has submitted, `after` this number."""
-    own = Submission.objects.filter(submitter=party.gln).only(*_LISTED)
-    return _page(_next(own, after), after, now)
+    """What the party has submitted, or another as its agent, `after` this number."""
+    told = Event.objects.filter(voice=Voice.AGENT, party=party.gln)
+    own = Submission.objects.filter(submitter=party.gln)
+    for_it = Submission.objects.filter(pk__in=told.values("submission"))
+    page = _page(_both(own.only(*_LISTED), for_it.only(*_LISTED), after), after, now)
+    others = [row.pk for row in page.rows if row.submitter != party.gln]
+    if not others:
+        return page
+    steps = told.filter(submission__in=others).values_list("submission", "biz_step").distinct()
+    return replace(page, told_for={pk: sorted(step for each, step in steps if each == pk and step) for pk in others})
 
 
-_LISTED = ("submission", "statement", "accepted", "entry__entry", "entry__index")
+_LISTED = ("submission", "submitter", "statement", "accepted", "entry__entry", "entry__index")
 
 
 def statements_of(party: Partner, after: int = 0, *, now: datetime) -> Page[Registration]:
     """Every statement that the party has signed, or that is about it, `after` this number."""
     signed, about = Registration.objects.filter(issuer=party.gln), Registration.objects.filter(about=party.gln)
-    rows = {row.entry_id: row for rows in (signed, about) for row in _next(rows, after)}  # each by its own index
-    return _page([rows[number] for number in sorted(rows)], after, now)
+    return _page(_both(signed, about, after), after, now)
+
+
+def _both(one: QuerySet[Row], other: QuerySet[Row], after: int) -> list[Row]:
+    """Each found by an index of its own."""
+    rows = {row.entry_id: row for rows in (one, other) for row in _next(rows, after)}
+    return [rows[number] for number in sorted(rows)]
 
 
 def _next(rows: QuerySet[Row], after: int) -> list[Row]:

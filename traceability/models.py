@@ -99,6 +99,7 @@ class Event(models.Model):
         indexes = (
             models.Index(fields=["identity"], name="event_identity"),
             models.Index(fields=["event_hash"], name="event_hash"),
+            models.Index(fields=["party", "submission"], condition=Q(voice="agent"), name="told_for_a_party"),
         )
 
 

@@ -1,12 +1,11 @@
 """Watching over one's own name: what a node has under it, against what one has kept oneself. Pure: no Django.
 
-    node's lists ──compare──> findings      not_sent, not_signed, made_by_others, not_listed
+    node's lists ──compare──> findings      not_sent, not_signed, made_by_others, told_for_you, not_listed
     kept folder ───┘
 
 One's own folder is the only measure. Below it, each statement has a folder as `unitproof submit --keep` writes it;
 a finding that was looked into and is all right is kept there, too (`accept`), and is none any more.
-What a node keeps to itself, no list shows: of what it has accepted, the promise convicts it. What an agent tells for a
-party stands under the agent's name, not under that party's.
+What a node keeps to itself, no list shows: of what it has accepted, the promise convicts it.
 """
 
 import time
@@ -33,6 +32,7 @@ CODES = {
     "not_sent": "is signed with a key of yours, and is not among what you kept",
     "not_signed": "stands under your name, and no key of yours that the node lists has signed it",
     "made_by_others": "was stated about you, and not by you",
+    "told_for_you": "was told for you by an agent of yours",
     "not_listed": "was promised to you, and the node does not list it",
 }
 
@@ -64,6 +64,7 @@ class Kept:
     def read(cls, folder: Path, log: str, *, before: float) -> "Kept":
         """All of it; promises only from `before` this time, in seconds: a later one may be missing in a list."""
         kept = cls()
+        kept.entries.update(path.read_text().strip() for path in folder.rglob("entry"))
         for path in sorted(folder.rglob("statement")):
             with _naming(path):
                 envelope = path.read_bytes()
@@ -76,8 +77,6 @@ class Kept:
         self.payloads.add(sha256(opened.signed.payload).digest())
         if (path := folder / "opening").exists():
             self.entries.add(statements.entry(Opening.parse(path.read_bytes()).entry, envelope).hex())
-        if (path := folder / "entry").exists():
-            self.entries.add(path.read_text().strip())
         if (path := folder / "promise").exists() and path.stat().st_mtime < before:
             self.promised[statements.open_promise(path.read_bytes()).payload.entry.hex()] = path
 
@@ -98,6 +97,7 @@ class Watcher:
 
     node: Node
     folder: Path
+    agents: frozenset[str] = frozenset()  # GLNs of those whose word for the party is expected
     submissions: dict[str, dict[str, Any]] = field(default_factory=dict)  # as listed, by entry
     stated: dict[str, dict[str, Any]] = field(default_factory=dict)
     fetched: dict[str, Opened[Statement]] = field(default_factory=dict)  # of what one had not kept, by entry
@@ -124,6 +124,8 @@ class Watcher:
         for each in findings:
             if each.envelope:
                 keep(self.folder / "accepted" / each.id, statement=each.envelope, entry=each.entry.encode())
+            elif each.code == "told_for_you":  # what else the agent told with it is not ours to keep
+                keep(self.folder / "accepted" / each.entry, entry=each.entry.encode())
             else:
                 left.append(each)
         return left
@@ -132,7 +134,7 @@ class Watcher:
         for page in self.node.listed(what, self.settled.get(what, "")):
             self.party = read_text(page, "party")
             self.settled[what] = read_text(page, "settled")
-            rows |= {_entry(row): row for row in page[what]}
+            rows |= {_member(row, "entry", statements.ENTRY_HEX): row for row in page[what]}
 
     # ---- compared ---------------------------------------------------------------------------------------------------
 
@@ -150,6 +152,13 @@ class Watcher:
         """Submissions that are not. Of these the statement is fetched: who signed it decides what to do."""
         for entry, row in self.submissions.items():
             if entry in kept.entries:
+                continue
+            submitter = _member(row, "submitter", statements.GLN)
+            if submitter in self.agents:
+                continue
+            if submitter != self.party:
+                name = _member(row, "submission", statements.UUID)
+                yield Finding("told_for_you", name, entry, "submission", f"signed by {submitter}")
                 continue
             opened = self._fetched(entry, read_text(row, "submission"))
             yield Finding(self._code(opened), opened.payload.id, entry, "submission", _told(opened), opened.envelope)
@@ -183,12 +192,13 @@ class Watcher:
         return {key.kid: key.public_key for key in said if isinstance(key, statements.Key) and key.about == self.party}
 
 
-def _entry(row: Mapping[str, Any]) -> str:
-    """The entry of a row, as hex: it is printed, and nothing but digits is."""
+def _member(row: Mapping[str, Any], name: str, form: statements.Form) -> str:
+    """What a row says, in its form: it is printed."""
     try:
-        return str(statements.ENTRY_HEX.read(row.get("entry")))
+        return str(form.read(row.get(name)))
     except ValueError as error:
-        raise NodeError("bad_answer: not what a node answers\n  where: entry\n  expected: 64 digits") from error
+        detail = "bad_answer: not what a node answers"
+        raise NodeError(f"{detail}\n  where: {name}\n  expected: {form.what}") from error
 
 
 def _opened(envelope: bytes) -> Opened[Statement]:

@@ -257,6 +257,24 @@ def test_whoever_is_no_node_gets_a_plain_word_for_it(
     assert "unitproof: bad_answer: " in capsys.readouterr().err
 
 
+def test_what_an_agent_told_for_one_is_shown_and_can_be_accepted(
+    run: Callable[..., int], known: None, world: World, capsys: Any
+) -> None:
+    """With an agent's key somebody else may have told it."""
+    given = world.delegates(world.maker, world.distributor, "commissioning")
+    assert given
+    run("watch --kept kept --accept")
+    world.distributor.tells(world.maker.commissioning(unit("A1")))
+    status, said = watches(run, capsys)
+    row = Submission.objects.get()
+    assert status == 1
+    assert said.startswith(f"told_for_you: submission {row.submission} was told for you by an agent of yours")
+    assert f"signed by {world.distributor.gln}" in said
+    assert run(f"watch --kept kept --once --agent {world.distributor.gln}") == 0
+    assert run("watch --kept kept --accept") == 0
+    assert watches(run, capsys)[0] == 0
+
+
 def test_the_monitor_of_a_log_looks_after_ones_name_too(
     run: Callable[..., int], known: None, world: World, live_server: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

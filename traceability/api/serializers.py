@@ -132,13 +132,17 @@ def registered(row: Registration) -> Members:
 
 
 class ListedSubmission(drf.Serializer[Any]):
-    """One of the asker's submissions."""
+    """One of the asker's submissions, or one in which an agent told something for it."""
 
     submission = drf.UUIDField(help_text="Its id.")
+    submitter = _gln("whoever signed it.")
     entry = _text("The 32 bytes that are logged for it, in hexadecimal.")
     log_index = drf.IntegerField(help_text="Its place in the log; null until it is integrated.", allow_null=True)
     accepted = drf.DateTimeField(help_text="When it was accepted, UTC.")
-    meaning = drf.ListField(child=drf.CharField(), help_text="What its signer meant by it: business steps, sorted.")
+    meaning = drf.ListField(
+        child=drf.CharField(),
+        help_text="What its signer meant by it, as far as it is told for the asker: business steps, sorted.",
+    )
 
 
 class ListedStatement(drf.Serializer[Any]):
@@ -161,7 +165,7 @@ class _List(drf.Serializer[Any]):
 
 
 class SubmissionList(_List):
-    """A page of what the asker has submitted, in the order of acceptance."""
+    """A page of what the asker has submitted, or an agent told for it, in the order of acceptance."""
 
     submissions = ListedSubmission(many=True, help_text="At most 500.")
 
@@ -173,17 +177,19 @@ class StatementList(_List):
 
 
 def submissions(party: Partner, page: Page[Submission]) -> Members:
-    return _list(party, page) | {"submissions": [_listed(row) for row in page.rows]}
+    return _list(party, page) | {"submissions": [_listed(row, page.told_for.get(row.pk)) for row in page.rows]}
 
 
-def _listed(row: Submission) -> Members:
+def _listed(row: Submission, told_for: list[str] | None) -> Members:
+    """What else an agent has told in the same submission is not its principal's to know."""
     said = open_statement(bytes(row.statement)).payload
     return {
         "submission": str(row.submission),
+        "submitter": row.submitter,
         "entry": bytes(row.entry.entry).hex(),
         "log_index": row.entry.index,
         "accepted": instant(row.accepted),
-        "meaning": list(getattr(said, "meaning", ())),
+        "meaning": list(getattr(said, "meaning", ())) if told_for is None else told_for,
     }
 
 

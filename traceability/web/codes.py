@@ -161,6 +161,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unknown_step": "No business step: neither a word of CBV 2.0 nor a URI.",
         "not_governed": "A change of the rules that the rules do not allow.",
         "governor_needed": "Only a governor of the log may say this.",
+        "told_for_you": "An agent has told something for one.",
         "made_by_others": "Something stands under one's own name that one did not send.",
         "rules_changing": "Who governs is about to change: what is said meanwhile could count or not.",
         "nothing_to_approve": "No proposal of this entry waits for approval.",

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -39,6 +39,7 @@ class Command(BaseCommand):
             "one's own name", "entries under it that one did not send, as `unitproof watch`"
         )
         own.add_argument("--kept", type=Path, metavar="FOLDER", help="the folder that --keep names each time")
+        own.add_argument("--agent", action="append", default=[], help="GLN of one whose acts for you are expected")
         own.add_argument("--node", metavar="URL", help="base address of the node")
         own.add_argument("--token-file", type=Path, help="file with the API token; else UNITPROOF_TOKEN")
 
@@ -50,7 +51,7 @@ class Command(BaseCommand):
             monitor = Monitor(_fetch(http), policy, Copy(options["copy"]), timedelta(seconds=options["stale"]))
             looks: list[Look] = [lambda: self._log(monitor)]
             if options["kept"]:
-                looks.append(stack.enter_context(_own_name(options["node"], options["kept"], options["token_file"])))
+                looks.append(stack.enter_context(_own_name(options)))
             stack.enter_context(suppress(KeyboardInterrupt))
             for wrong in self._look(looks, monitor, options["every"], once=options["once"]):
                 if wrong and options["once"]:
@@ -78,15 +79,16 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _own_name(address: str, kept: Path, token_file: Path | None) -> Iterator[Look]:
+def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     """Whatever the node has under the token's name that is not among what was kept."""
+    kept, token_file = options["kept"], options["token_file"]
     try:
         token = token_file.read_text().strip() if token_file else os.environ.get("UNITPROOF_TOKEN", "")
         kept.stat()
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(str(error)) from error
-    with Node(address, token) as node:
-        watcher = Watcher(node, kept)
+    with Node(options["node"], token) as node:
+        watcher = Watcher(node, kept, frozenset(options["agent"]))
 
         def look() -> list[str]:
             try:
