@@ -80,6 +80,15 @@ def own_keys_and_authorities(settings: Any, tmp_path: Path) -> None:
     settings.LOG_HELD_SECONDS = 600.0  # a test may be one transaction, and take its time between two statements
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """One for all tests of a process: Playwright runs once in each."""
+    from tests.browser.pages import chromium
+
+    with chromium() as browser:
+        yield browser
+
+
 @pytest.fixture
 def node_keys(settings: Any, own_keys_and_authorities: None) -> None:
     """A node that can promise and sign."""

@@ -30,6 +30,19 @@ class Implied(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OwnWord:
+    """What a party has signed of an act of its own that others had told of before."""
+
+    event: int  # its row
+    submission: str  # UUID
+    voice: Voice
+    submitter: str  # GLN: the party, or its agent
+    kid: bytes
+    index: int | None  # as of a hop
+    accepted: int
+
+
+@dataclass(frozen=True, slots=True)
 class Hop:
     """One event in an item's history.
 
@@ -56,14 +69,20 @@ class Hop:
     correction: bool = False  # an error declaration: it puts back what an earlier hop did
     compromised: bool = False  # others may have had the key, says who revoked it; since when is not asked
     unauthorized: bool = False  # a trade by a party that was given licences, and had none in force then
-    raised: bool = False  # told by another first, and since by its own party, who signed it
+    own: OwnWord | None = None  # told by another first, and since by its own party, who signed it
     seen: bool = False  # its leaf moves nothing: a licensee's own commissioning of what others had told of before
     implied: tuple[Implied, ...] = ()
 
     @property
     def signed(self) -> bool:
         """Whether the party whose act it is has signed it, or an agent of its own."""
-        return self.raised or self.voice in SIGNED_BY_PARTY
+        return self.own is not None or self.voice in SIGNED_BY_PARTY
+
+    @property
+    def signers(self) -> tuple[tuple[str, bytes], ...]:
+        """GLN and kid of each whose signature tells of it."""
+        told = ((self.submitter, self.kid),)
+        return told if self.own is None else (*told, (self.own.submitter, self.own.kid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +198,8 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
             SELECT 1 FROM partners_licence AS later WHERE later.partner_id = it.partner_id
             AND later.licence = it.licence AND later.vouched_by = it.vouched_by
             AND later.registered > it.registered AND later.registered < s.entry_id)),
+    own.id, own.voice, own_s.submission, own_s.submitter, own_s.kid, own_s.entry_id,
+    CASE WHEN own_entry."index" < (SELECT published FROM ledger_log) THEN own_entry."index" END,
     told.how IN ('is', 'was') AND EXISTS (
         SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
             SELECT later.accepted FROM traceability_event AS taken_out
@@ -190,6 +211,10 @@ LEFT JOIN traceability_event AS e ON e.id = told.event_id
 LEFT JOIN traceability_submission AS s ON s.id = e.submission_id
 LEFT JOIN ledger_entry AS entry ON entry.number = s.entry_id
 LEFT JOIN partners_signingkey AS "key" ON "key".partner_id = s.submitter AND "key".kid = s.kid
+LEFT JOIN traceability_event AS own ON e.is_copy AND own.identity = e.identity AND own.party = e.party
+    AND own.voice IN ('actor', 'agent') AND NOT own.is_copy
+LEFT JOIN traceability_submission AS own_s ON own_s.id = own.submission_id
+LEFT JOIN ledger_entry AS own_entry ON own_entry.number = own_s.entry_id
 """  # noqa: S608 - a constant
 
 
@@ -233,6 +258,13 @@ class _Row(NamedTuple):
     licensed: bool
     compromised: bool
     unlicensed: bool  # on that day, whatever it did
+    own_event: int | None
+    own_voice: str
+    own_submission: Any
+    own_submitter: str
+    own_kid: Any
+    own_accepted: int
+    own_index: int | None
     contradicted: bool
 
 
@@ -280,7 +312,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
     for event, row in about.items():
         yield Hop(
             event=event,
-            submission=str(row.submission if isinstance(row.submission, UUID) else UUID(row.submission)),
+            submission=_uuid(row.submission),
             position=row.position,
             carrier=row.epc,
             into=row.into,
@@ -299,10 +331,22 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
             compromised=bool(row.compromised),
             unauthorized=bool(row.unlicensed) and steps[event] in TRADES and not row.correction,
             correction=bool(row.correction),
-            raised=bool(row.is_copy),
+            own=_own(row),
             seen=told_later and event == begun.event,
             implied=implied.get(event, ()),
         )
+
+
+def _own(row: _Row) -> OwnWord | None:
+    if row.own_event is None:
+        return None
+    name, kid = _uuid(row.own_submission), bytes(row.own_kid)
+    return OwnWord(row.own_event, name, Voice(row.own_voice), row.own_submitter, kid, row.own_index, row.own_accepted)
+
+
+def _uuid(stored: UUID | str) -> str:
+    """As text with hyphens, whatever the driver gave."""
+    return str(stored if isinstance(stored, UUID) else UUID(stored))
 
 
 _ORDER = {"packed": 0, "moved": 1, "begun": 2, "is": 3}  # which row of one item in one event says most

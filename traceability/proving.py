@@ -30,7 +30,7 @@ from .bundle.value import Entered
 from .custody import Content, Head, Step, Told, Voice
 from .dscsa.status import sign_status_of
 from .errors import NotFound, NotIntegratedYet
-from .history import Chain, Hop, chain
+from .history import Chain, Hop, OwnWord, chain
 from .models import Containment, Event, Item, Move, Registration, Submission
 from .records import event_of, leaves_of
 from .statements import open_statement
@@ -78,7 +78,7 @@ def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, 
         checkpoint=head.note,
         path=log.prove_all(indexes, head.size),
         status=sign_status_of(
-            found, walk.heads, {(hop.submitter, hop.kid) for hop in hops}, passed_on=len(hops) < len(found.hops)
+            found, walk.heads, {signer for hop in hops for signer in hop.signers}, passed_on=len(hops) < len(found.hops)
         ),
         profile=profile,
         anchors=anchoring.anchors_of(head) if anchored else None,
@@ -98,7 +98,7 @@ def _rights(found: Chain, hops: Iterable[Hop], head: Checkpoint | None) -> list[
     the GTIN may be issued; the delegation of each agent; and the changes of the rules by which all of that counts."""
     rows = {row.entry_id: row for row in _registrations(_granted(found, hops))}
     known: set[tuple[str, bytes]] = set()
-    wanted = {(hop.submitter, hop.kid) for hop in hops} | {_signer(row) for row in rows.values()}
+    wanted = {signer for hop in hops for signer in hop.signers} | {_signer(row) for row in rows.values()}
     while wanted:
         keys = [key for key in SigningKey.objects.filter(partner_id__in={gln for gln, _ in wanted})
                 if (key.partner_id, bytes(key.kid)) in wanted]  # fmt: skip
@@ -116,21 +116,21 @@ def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
     rights: list[Right] = []
     if found.begun is not None and (gtin := gtin_of(found.epc)):
         rights += [prefix for prefix in licensees([gtin])[gtin] if prefix.partner_id == found.begun.party]
-    acts = [hop for hop in hops if hop.voice is Voice.AGENT]
+    acts = [(hop, told) for hop in hops for told in (hop, hop.own) if told is not None and told.voice is Voice.AGENT]
     if acts:
-        parties, agents = {hop.party for hop in acts}, {hop.submitter for hop in acts}
+        parties, agents = {hop.party for hop, _ in acts}, {told.submitter for _, told in acts}
         given = Delegation.objects.filter(partner_id__in=parties, to__in=agents)
-        rights += [row for row in given if any(_rests_on(hop, row) for hop in acts)]
+        rights += [row for row in given if any(_rests_on(hop, told, row) for hop, told in acts)]
     for right in rights:
         yield right.registered
         if right.revoked is not None:
             yield right.revoked
 
 
-def _rests_on(hop: Hop, row: Delegation) -> bool:
+def _rests_on(hop: Hop, told: Hop | OwnWord, row: Delegation) -> bool:
     step = {Step.PACK: "packing", Step.UNPACK: "unpacking"}.get(hop.step, hop.biz_step)
-    named = (row.partner_id, row.to) == (hop.party, hop.submitter) and step in row.steps
-    return named and row.in_force(hop.accepted)
+    named = (row.partner_id, row.to) == (hop.party, told.submitter) and step in row.steps
+    return named and row.in_force(told.accepted)
 
 
 def _signer(row: Registration) -> tuple[str, bytes]:
@@ -191,7 +191,11 @@ class _Walk:
 
     def __init__(self, epc: str, hops: Sequence[Hop]) -> None:
         self.lineage = _Lineage.of(epc)
+        self.end = max(hop.event for hop in hops)
         self.indexes = {hop.event: hop.index for hop in hops}
+        own = {hop.own.event: (hop.own.index, hop.carrier) for hop in hops if hop.own is not None}
+        self.own = {event: carrier for event, (_, carrier) in own.items() if event not in self.indexes}
+        self.indexes |= {event: own[event][0] for event in self.own}
         if None in self.indexes.values():
             raise _waiting()
         self.rows = {row.pk: row for row in Event.objects.filter(pk__in=self.indexes)}
@@ -225,11 +229,15 @@ class _Walk:
             )
 
     def _carried(self) -> list[str]:
-        stack = self.lineage.carriers(max(self.rows), after=True)
+        stack = self.lineage.carriers(self.end, after=True)
         return [self.lineage.epcs[key] for key in stack]
 
     def _event(self, row: Event) -> EventSource:
-        event, leaves, after = event_of(row.canonical), self.leaves[row.pk], self.lineage.carriers(row.pk, after=True)
+        event, leaves = event_of(row.canonical), self.leaves[row.pk]
+        if row.pk in self.own:  # it moves nothing: a party's own word of what others had told
+            epc = self.own[row.pk]
+            return EventSource(row.position, event, leaves, [Leaf("s", epc, None, None, leaves[epc][1])], {})
+        after = self.lineage.carriers(row.pk, after=True)
         carriers = dict.fromkeys([*self.lineage.carriers(row.pk, after=False), *after])
         moved = [key for key in carriers if leaves.get(self.lineage.epcs[key], ("s",))[0] != "s"]
         shown = [self._leaf(row, key, *leaves[self.lineage.epcs[key]]) for key in moved]

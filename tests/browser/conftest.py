@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
-from tests.browser.pages import chromium
 from tests.traceability.web import shelf
 from tests.world import World
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 780}
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

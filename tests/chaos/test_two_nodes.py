@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from ledger.tlog.policy import Policy
-from tests.browser.pages import choose, chromium
+from tests.browser.pages import choose
 from tests.chaos.node import listens, wait_for
 from tests.chaos.peer import Peer
 from tests.chaos.works import Works
@@ -120,12 +120,13 @@ def test_i6_when_both_nodes_are_gone_their_proof_holds_by_a_program(proof: tuple
 
 
 @pytest.mark.browser
-def test_i6_when_both_nodes_are_gone_their_proof_holds_in_a_browser(proof: tuple[Path, Path]) -> None:
+def test_i6_when_both_nodes_are_gone_their_proof_holds_in_a_browser(proof: tuple[Path, Path], browser: Browser) -> None:
     bundle, policy = proof
-    with chromium() as browser:
-        page = browser.new_context(offline=True).new_page()
-        page.goto(FILE.as_uri())
-        choose(page, bundle, policy)
-        expect(page.locator("#verdict")).to_have_text("It holds")
-        choose(page, damaged(bundle), policy)
-        expect(page.locator("#verdict")).to_have_text("Refused")
+    context = browser.new_context(offline=True)
+    page = context.new_page()
+    page.goto(FILE.as_uri())
+    choose(page, bundle, policy)
+    expect(page.locator("#verdict")).to_have_text("It holds")
+    choose(page, damaged(bundle), policy)
+    expect(page.locator("#verdict")).to_have_text("Refused")
+    context.close()

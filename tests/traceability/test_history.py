@@ -196,7 +196,7 @@ def test_what_was_reported_counts_as_signed_once_its_actor_tells_it(world: World
     world.maker.tells(event)
     (only,) = history(unit("A1")).hops
     assert only.signed
-    assert only.raised
+    assert only.own is not None
 
 
 def test_the_licensees_own_commissioning_comes_first_when_it_is_told_last(world: World) -> None:

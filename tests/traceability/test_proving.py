@@ -14,9 +14,11 @@ from partners.models import AccessRecord
 from tests.traceability.story import a_pallet, inside_of, off_node, retracted
 from tests.world import CASE_GTIN, Party, World, pallet, unit
 from traceability import authorities, policy
+from traceability.admitting import admit
 from traceability.bundle.check import examine
 from traceability.bundle.report import Report, Verdict
 from traceability.errors import NotFound, NotIntegratedYet
+from traceability.history import chain
 from traceability.proving import bundle_for
 
 
@@ -251,3 +253,44 @@ def test_a_case_filled_one_by_one_costs_no_query_a_pack(world: World) -> None:
     boxes = world.maker.commissions(serial=["C1", "C2"], gtin=CASE_GTIN)
     few, many = (world.maker.commissions(serial=[f"{n}-{each}" for each in range(n)]) for n in (3, 12))
     assert queries(boxes[0], *few) == queries(boxes[1], *many)
+
+
+# ---- what others told first -----------------------------------------------------------------------------------------
+
+
+def test_i6_what_its_party_signed_after_others_had_told_it_is_in_the_proof(world: World) -> None:
+    """Whatever a page calls signed, a stranger sees signed."""
+    made, shipped = world.maker.commissioning(unit("A1")), world.maker.shipping(unit("A1"), world.pharmacy)
+    world.stranger.tells(made)
+    world.maker.tells(made)
+    world.maker.tells(shipped)
+    world.pharmacy.receives(unit("A1"), sender=world.maker)
+    found = chain(unit("A1"))
+    assert found is not None
+    assert [hop.signed for hop in found.hops] == [True] * 3
+    report = checked(world, unit("A1"), world.pharmacy)
+    assert report.verdict is Verdict.VERIFIED
+    assert {hop.signer for hop in report.hops} == {world.stranger.gln, world.maker.gln, world.pharmacy.gln}
+
+
+def test_i6_the_same_by_an_agent_and_of_what_was_in_a_container(world: World) -> None:
+    sender = off_node(world)
+    events = [
+        sender.commissioning(unit("R1")),
+        sender.packing([unit("R1")], pallet(7)),
+        sender.shipping(pallet(7), world.pharmacy),
+    ]
+    world.pharmacy.tells(*events)
+    world.pharmacy.receives(pallet(7), sender=sender)
+    admit(sender.gln, name="Late", role=sender.role, now=world.passes())
+    world.enrols(sender)
+    world.lets_issue(sender, "0614141")
+    world.delegates(sender, world.distributor, "commissioning", "packing", "shipping")
+    world.distributor.tells(*events)
+    world.pharmacy.unpacks([unit("R1")], out_of=pallet(7))
+    found = chain(unit("R1"))
+    assert found is not None
+    assert [hop.signed for hop in found.hops] == [True] * len(found.hops)
+    report = checked(world, unit("R1"), world.pharmacy)
+    assert report.verdict is Verdict.VERIFIED, report.notes
+    assert checked(world, pallet(7), world.pharmacy).failure is None

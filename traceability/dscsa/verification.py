@@ -291,7 +291,8 @@ def _linked(case: Case) -> str | None:
 
 def _logged(case: Case) -> str | None:
     """5. Every statement is in the log, under a checkpoint."""
-    return "pending_in_log" if any(hop.index is None for hop in case.chain.hops) else None
+    told = [each for hop in case.chain.hops for each in (hop, hop.own) if each is not None]
+    return "pending_in_log" if any(each.index is None for each in told) else None
 
 
 def _free(case: Case) -> str | None:

@@ -202,9 +202,9 @@ def _acts(epc: str, hop: Hop, before: _Before, people: People, places: Places) -
         voice=_voice(hop, people),
         signed=hop.signed,
         notes=tuple(_notes(hop)),
-        index=hop.index,
-        submission=hop.submission,
-        submitter=hop.submitter,
+        index=(hop.own or hop).index,
+        submission=(hop.own or hop).submission,
+        submitter=(hop.own or hop).submitter,
     )
     for followed in reversed(hop.implied):
         yield Act("implied", _IMPLIED[followed], hop.time, implied=True)
@@ -227,8 +227,9 @@ def _about(hop: Hop, before: _Before, people: People) -> str:
 
 def _voice(hop: Hop, people: People) -> str:
     """Who answers for it. A hop that its party did not sign is never called signed (ARCHITECTURE section 4)."""
-    signer, party = people.named(hop.submitter), people.named(hop.party)
-    if hop.raised or hop.submitter == hop.party:
+    told_by = (hop.own or hop).submitter
+    signer, party = people.named(told_by), people.named(hop.party)
+    if told_by == hop.party:
         return f"signed by {party}"
     if hop.signed:
         return f"signed by {signer} for {party}"
