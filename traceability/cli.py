@@ -571,7 +571,7 @@ def _parser() -> argparse.ArgumentParser:
     watching.add_argument("--agent", action="append", default=[], type=_gln, help=expected)
     watching.add_argument("--once", action="store_true", help="look once")
     watching.add_argument("--accept", action="store_true", help="look once, and keep what is found as looked into")
-    watching.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")
+    watching.add_argument("--every", type=_seconds, default=60, metavar="SECONDS", help="between looks; 60 by default")
     return parser
 
 
@@ -637,6 +637,17 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
     propose: _propose_form,
     approve: _approve_form,
 }
+
+
+def _seconds(text: str) -> float:
+    """A pause that leaves the node time for others."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not found >= 1:
+        raise argparse.ArgumentTypeError(f"not a number of seconds, 1 or more: {text!r}")
+    return found
 
 
 def _kid(text: str) -> bytes:

@@ -175,7 +175,8 @@ def retain_if_due(*, now: datetime) -> list[Registration]:
             return []
         Retention.objects.create(at=now)
     if passed is None or passed > every * UNBROKEN:
-        logger.warning("retention erases nothing before its next look: the last one was %s", last and last.at)
+        if last is not None:  # the first is no wonder
+            logger.warning("retention erases nothing before its next look: the last one was %s", last.at)
         return []
     certificates = list(iter(lambda: retain(now=now), None))
     if certificates:

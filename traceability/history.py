@@ -188,7 +188,7 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
         WHERE may.partner_id = e.party AND may.registered < s.entry_id
         AND (may.revoked IS NULL OR may.revoked > s.entry_id)
         AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
-    "key".compromised IS NOT NULL,
+    "key".compromised IS NOT NULL OR own_key.compromised IS NOT NULL,
     EXISTS (
         SELECT 1 FROM partners_licence AS one WHERE one.partner_id = e.party AND one.registered < s.entry_id
     ) AND NOT EXISTS (
@@ -214,6 +214,7 @@ LEFT JOIN partners_signingkey AS "key" ON "key".partner_id = s.submitter AND "ke
 LEFT JOIN traceability_event AS own ON e.is_copy AND own.identity = e.identity AND own.party = e.party
     AND own.voice IN ('actor', 'agent') AND NOT own.is_copy
 LEFT JOIN traceability_submission AS own_s ON own_s.id = own.submission_id
+LEFT JOIN partners_signingkey AS own_key ON own_key.partner_id = own_s.submitter AND own_key.kid = own_s.kid
 LEFT JOIN ledger_entry AS own_entry ON own_entry.number = own_s.entry_id
 """  # noqa: S608 - a constant
 

@@ -27,7 +27,7 @@ from partners.errors import PartnerError
 from partners.models import Delegation as DelegationRow
 from partners.models import Licence as LicenceRow
 from partners.models import Prefix as PrefixRow
-from partners.models import Right
+from partners.models import Right, Role
 
 from . import governing
 from .epcis.cbv import BizStep
@@ -103,7 +103,12 @@ def open_here(envelope: bytes) -> Opened[Statement]:
 
 
 def demand_writable(statement: Statement) -> None:
-    """Raise for text that a person could not read in one line, or that some database does not keep."""
+    """Raise for a role that nobody has, and for text that a person could not read in one line, or that some database
+    does not keep."""
+    role = getattr(statement, "role", None)
+    if role is not None and role not in Role.values:
+        detail, expected = "no role known here", ", ".join(Role.values)
+        raise Refusal(detail, code="unknown_role", where="role", expected=expected, found=repr(role[:80]))
     for each in fields(statement):
         value = getattr(statement, each.name)
         for text in value if isinstance(value, tuple) else (value,):
@@ -202,14 +207,20 @@ def check_signer(opened: Opened[Statement]) -> None:
     except BadSignature as error:
         raise NotSigned(error.detail, code=error.code, expected=error.expected, found=error.found) from error
     if authority is None and not is_its_own(opened):
-        detail = "only an authority that this node knows may say this"
+        detail = "this is not for its signer to say"
         raise NotAllowed(
             detail,
             code="authority_needed",
             where=opened.payload.kind(),
-            expected=" or ".join(sorted({gln for gln, _ in accredits})) or "an authority: this node knows none",
+            expected=_may_say(opened, sorted({gln for gln, _ in accredits})),
             found=opened.issuer,
         )
+
+
+def _may_say(opened: Opened[Statement], authorities: list[str]) -> str:
+    if isinstance(opened.payload, Revocation):  # and no more: whether there is such an entry is not told to anybody
+        return "an entry of something that its signer has said, or that makes another its agent; or an authority"
+    return " or ".join(authorities) or "an authority: this node knows none"
 
 
 def is_its_own(opened: Opened[Statement]) -> bool:
@@ -250,6 +261,9 @@ def apply_key(opened: Opened[Key], number: int) -> None:
 
 def apply_key_revocation(opened: Opened[KeyRevocation], number: int) -> None:
     revoked = opened.payload
+    if revoked.compromised is not None and revoked.compromised > revoked.time:
+        detail, expected = "nobody knows that yet", f"at most {revoked.time:%Y-%m-%dT%H:%M:%SZ}"
+        raise PartnerError(detail, code="compromised_in_the_future", where="compromised", expected=expected)
     signing_keys.revoke_key(revoked.about, revoked.kid, number=number, compromised=revoked.compromised)
 
 

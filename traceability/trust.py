@@ -7,28 +7,24 @@ from ledger.keys import log_signer, node_key, witnesses
 
 from . import authorities, governing
 from .policy import Node, Policy, Timestamping
-from .rules import public_key, without_log_lines
-from .statements import NamedKey
+from .rules import without_log_lines
 
 
 def own_policy(at: int | None = None) -> Policy:
     """For `unitproof verify`, to start from: whoever has reasons of their own writes down those.
 
-    It asks for the witnesses that the node itself waits for; for none where there are none. With `at`, by the rules in
-    force at that index of the log: a verdict of then can be replayed.
+    It asks for the witnesses that the node itself waits for; for none where there are none. With `at`, for those of the
+    rules in force at that index of the log: a verdict of then can be replayed. Who accredits at which index, a log with
+    governors says itself, from those on with whom its rules began.
     """
-    in_force = None if at is None else governing.at(at)
+    tlog = _witnesses() if at is None else governing.at(at).tlog
     return Policy(
-        f"log {log_signer().verifier}\n{in_force.tlog if in_force else _witnesses()}",
-        tuple(map(_authority, in_force.authorities)) if in_force else tuple(authorities.load(settings.AUTHORITIES)),
+        f"log {log_signer().verifier}\n{tlog}",
+        tuple(authorities.load(settings.AUTHORITIES)),
         (Node(settings.LOG_ORIGIN, node_key().public),),
-        None if in_force else authorities.Governors.load(settings.GOVERNORS),
+        authorities.Governors.load(settings.GOVERNORS),
         tuple(Timestamping(each.name, each.certificate) for each in anchoring.authorities()),
     )
-
-
-def _authority(key: NamedKey) -> authorities.Authority:
-    return authorities.Authority(key.gln, public_key(key))
 
 
 def _witnesses() -> str:

@@ -24,6 +24,7 @@ from . import statements
 from .client import Node, keep, read_text
 from .epcis.errors import DocumentError
 from .errors import NodeError
+from .reporting import plain
 from .statements import Opened, Statement, b64, open_statement
 from .submission import Opening
 
@@ -211,8 +212,26 @@ def _opened(envelope: bytes) -> Opened[Statement]:
 def _told(opened: Opened[Statement]) -> str:
     """Who signed it and when, as it says itself; and the key that it is about."""
     said = opened.payload
-    about = f"key {b64(said.kid)}, " if isinstance(said, statements.Key | statements.KeyRevocation) else ""
+    about = f"{said_of(said)}, " if said_of(said) else ""
     return f"{about}signed by {opened.issuer} with {b64(opened.signed.kid)}, {_time(said.time)}"
+
+
+def said_of(said: Statement) -> str:
+    """What there is to look into, in words."""
+    match said:
+        case statements.Key() | statements.KeyRevocation():
+            return f"key {b64(said.kid)}"
+        case statements.Prefix():
+            return f"may issue {' '.join(said.gtins)}"
+        case statements.Delegation():
+            return plain(f"lets {said.to} do {' '.join(said.steps)}")
+        case statements.Licence():
+            return plain(f"licence {said.licence}, {said.valid_from:%Y-%m-%d} to {said.valid_to:%Y-%m-%d}")
+        case statements.Location():
+            return plain(f"operates {said.place}, {said.name}, from {said.valid_from:%Y-%m-%d}")
+        case statements.Revocation():
+            return f"takes back {said.entry}"
+    return ""
 
 
 def _time(time: datetime) -> str:

@@ -157,6 +157,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "empty_licence": "A licence that ends before it begins.",
         "anothers_gln": "A party's own GLN cannot be another party's place.",
         "unwritable": "A name or a word in a statement that is too long, or cannot be printed.",
+        "compromised_in_the_future": "A key that others are said to have from a day that has not come.",
         "own_agent": "A party that makes itself its own agent.",
         "unknown_step": "No business step: neither a word of CBV 2.0 nor a URI.",
         "not_governed": "A change of the rules that the rules do not allow.",

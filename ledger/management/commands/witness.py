@@ -31,6 +31,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not read_policy(options["logs"]).logs:
             raise CommandError(f"{options['logs']}: no log to witness; expected a `log` line for each")
+        if options["folder"].exists() and not options["folder"].is_dir():
+            raise CommandError(f"{options['folder']} is no folder")
         settings.KEYS_DIR, settings.WITNESS_NAME = options["folder"].resolve(), options["name"]
         settings.WITNESSED_LOGS, settings.ROOT_URLCONF = options["logs"].resolve(), "ledger.witness_urls"
         settings.DEBUG, settings.MIDDLEWARE = False, []  # what it answers is the same for everybody, under any name

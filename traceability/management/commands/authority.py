@@ -1,7 +1,7 @@
 """Makes the key pair of an accrediting authority, and has this node trust it."""
 
 import os
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--name", required=True, help="who it is, for the person who reads this")
-        parser.add_argument("--gln", required=True, help="GLN-13 of the authority")
+        parser.add_argument("--gln", required=True, type=party, help="GLN-13 of the authority")
         parser.add_argument("--out", required=True, type=Path, help="new file for the secret half (PKCS #8, PEM)")
 
     def handle(self, *, name: str, gln: str, out: Path, **options: Any) -> None:
-        checked_gln(gln)
         key = PrivateKey.generate()
         write_secret(out, key.to_pem())
         known = authorities.load(settings.AUTHORITIES)
@@ -34,12 +33,12 @@ class Command(BaseCommand):
         )
 
 
-def checked_gln(text: str) -> str:
+def party(text: str) -> str:
     """A GLN with the check digit that it should have."""
     try:
         check("417", text)
     except Gs1Error as error:
-        raise CommandError(str(error)) from error
+        raise ArgumentTypeError(str(error)) from error
     return text
 
 

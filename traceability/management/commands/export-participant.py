@@ -25,6 +25,8 @@ class Command(BaseCommand):
             if verbosity > 1 or done % 1000 == 0:
                 self.stderr.write(f"{done} of {of} submissions")
 
+        if bundles < 0:
+            raise CommandError(f"--bundles: expected a number, 0 or more; found {bundles}")
         try:
             done = export(gln, out, now=timezone.now(), bundles=bundles, progress=progress)
         except (Refusal, OSError) as error:

@@ -12,14 +12,14 @@ from ledger.tlog.cose import PrivateKey
 from traceability.authorities import Authority, Governors
 from traceability.statements import StatementError
 
-from .authority import checked_gln, write_secret
+from .authority import party, write_secret
 
 
 class Command(BaseCommand):
     help = "Make a governor's key pair: the secret half into a new file, the public half into GOVERNORS."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--gln", required=True, type=checked_gln, help="GLN-13 of the governor")
+        parser.add_argument("--gln", required=True, type=party, help="GLN-13 of the governor")
         parser.add_argument("--out", required=True, type=Path, help="new file for the secret half (PKCS #8, PEM)")
         parser.add_argument("--quorum", type=int, help="how many governors a change takes; the majority by default")
 

@@ -1,20 +1,25 @@
 """manage.py location: says which party operates a place, from which day to which."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, date, datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from partners.gs1.errors import Gs1Error
 from traceability.admitting import locate
 from traceability.epcis.errors import DocumentError
 from traceability.errors import Refusal
+from traceability.reporting import refusal
 
 
 def day(text: str) -> datetime:
     """Its beginning, in UTC."""
-    return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError as error:
+        raise ArgumentTypeError(f"not a date: {text!r}; expected YYYY-MM-DD") from error
 
 
 class Command(BaseCommand):
@@ -31,6 +36,6 @@ class Command(BaseCommand):
         days = {"valid_from": options["valid_from"], "valid_to": options["valid_to"]}
         try:
             locate(gln, place=place, name=name, **days, now=timezone.now())
-        except (Refusal, DocumentError) as refusal:
-            raise CommandError(f"{refusal.code}: {refusal.detail}") from refusal
+        except (Refusal, DocumentError, Gs1Error) as problem:
+            raise CommandError(refusal(problem)) from problem
         self.stdout.write(f"{name} ({place}) is operated by {gln}")

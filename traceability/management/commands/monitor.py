@@ -2,6 +2,7 @@
 
 import os
 import time
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -19,6 +20,7 @@ from ledger.tlog.errors import LogError
 from traceability.client import Node
 from traceability.epcis.errors import DocumentError
 from traceability.errors import NodeError
+from traceability.reporting import refusal
 from traceability.watching import Watcher
 
 Look = Callable[[], list[str]]
@@ -33,7 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--policy", type=Path, required=True, help=HELP)
         parser.add_argument("--copy", type=Path, required=True, metavar="FOLDER", help="where the copy is kept")
         parser.add_argument("--once", action="store_true", help="look once; exit status 1 if anything is wrong")
-        parser.add_argument("--every", type=float, default=60, metavar="SECONDS", help="between looks; 60 by default")
+        parser.add_argument("--every", type=seconds, default=60, metavar="SECONDS", help="between looks; 60 by default")
         parser.add_argument("--stale", type=float, default=7200, metavar="SECONDS", help="without growth; 2 hours")
         own = parser.add_argument_group(
             "one's own name", "entries under it that one did not send, as `unitproof watch`"
@@ -47,6 +49,8 @@ class Command(BaseCommand):
         policy = read_policy(options["policy"])
         if (options["kept"] is None) is not (options["node"] is None):
             raise CommandError("--kept and --node belong together")
+        if options["copy"].exists() and not options["copy"].is_dir():
+            raise CommandError(f"{options['copy']} is no folder")
         with httpx.Client(base_url=options["url"].rstrip("/") + "/", timeout=10) as http, ExitStack() as stack:
             monitor = Monitor(_fetch(http), policy, Copy(options["copy"]), timedelta(seconds=options["stale"]))
             looks: list[Look] = [lambda: self._log(monitor)]
@@ -78,6 +82,17 @@ class Command(BaseCommand):
             self.stdout.write(f"{done:,} of {size:,} entries")
 
 
+def seconds(text: str) -> float:
+    """A pause that leaves the node time for others."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not found >= 1:
+        raise ArgumentTypeError(f"not a number of seconds, 1 or more: {text!r}")
+    return found
+
+
 @contextmanager
 def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     """Whatever the node has under the token's name that is not among what was kept."""
@@ -85,8 +100,8 @@ def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     try:
         token = token_file.read_text().strip() if token_file else os.environ.get("UNITPROOF_TOKEN", "")
         kept.stat()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(refusal(error)) from error
     with Node(options["node"], token) as node:
         watcher = Watcher(node, kept, frozenset(options["agent"]))
 
