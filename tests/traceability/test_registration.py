@@ -327,6 +327,11 @@ class TestRetries:
         take(maker.vouches(maker, PrivateKey.generate(), statement=name))
 
 
+def test_nobody_knows_of_a_theft_that_is_to_come(enrolled: Party) -> None:
+    said = enrolled.revokes(enrolled, enrolled.key, compromised=THEN + timedelta(seconds=1))
+    assert refused(said) == "compromised_in_the_future"
+
+
 class TestDelegations:
     """And whatever else can be taken back by its entry."""
 

@@ -294,7 +294,8 @@ def test_steps_signed_without_links_show(world: World, pack: str) -> None:
 def test_a_step_signed_with_a_key_that_others_had_is_as_doubtful_here_as_in_its_bundle(
     world: World, pack: str, when: str
 ) -> None:
-    since = world.now - timedelta(days=1) if when == "before the step" else world.now + timedelta(days=1)
+    since = world.now + timedelta(days=-1 if when == "before the step" else 1)
+    world.passes(days=2)
     revoked(world, world.maker, compromised=since)
     for by in (None, world.pharmacy, world.regulator):
         answer = ask(world, scan("A1"), by=by)
