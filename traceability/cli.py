@@ -197,8 +197,8 @@ def submit(args: argparse.Namespace) -> None:
                 print(reporting.plain(f"{kind} {each}"), file=sys.stderr)
         promise = statements.open_promise(done.promise).payload
         print(f"accepted {done.id}; in the log by {promise.integrate_by:%H:%M:%S} UTC")
-        if done.resent:
-            print(done.resent)
+        for each in (*done.of_others, *filter(None, [done.resent])):
+            print(each)
         if args.keep:
             done.keep(args.keep / done.id)
             print(f"document, opening, statement and promise in {args.keep / done.id}")

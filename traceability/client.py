@@ -8,6 +8,7 @@ The node drafts, the client recomputes: nothing is signed here that was not comp
 import os
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -240,6 +241,21 @@ class Submitted:
         told, events = self.answer.get("known"), len(Opening.parse(self.opening).told)
         known = len(told) if isinstance(told, list) else 0
         return f"{known} of {events} events were recorded before: nothing new happened to them" if known else ""
+
+    @property
+    def of_others(self) -> list[str]:
+        """For whom events are told, where that is not the submitter, and what such a telling is worth."""
+        told = Opening.parse(self.opening).told
+        counted = Counter((how.voice, how.spoken_for) for how in told if how.spoken_for is not None)
+        worth = {
+            Voice.AGENT: "told for {}, as its agent",
+            Voice.REPORTER: "told of {}, and not for it: they are its own word when it signs them itself",
+        }
+        return [
+            f"{count} of {len(told)} events {worth[voice].format(gln)}"
+            for (voice, gln), count in counted.items()
+            if voice in worth
+        ]
 
     @property
     def promise(self) -> bytes:

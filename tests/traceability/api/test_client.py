@@ -117,6 +117,27 @@ def test_of_what_was_recorded_before_it_says_so(
     assert said == [[], ["1 of 2 events were recorded before: nothing new happened to them"]]
 
 
+def test_whoever_tells_of_anothers_acts_is_told_what_that_is_worth(
+    world: World, node: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """An agent whose delegation has ended would go on, and nobody would believe it."""
+    given = world.delegates(world.maker, world.distributor, "commissioning")
+    (tmp_path / "key.pem").write_bytes(world.distributor.key.to_pem())
+    monkeypatch.setenv("UNITPROOF_TOKEN", ApiToken.issue(world.distributor.partner, now=world.now)[1])
+    said = []
+    for serial in ("A1", "A2"):
+        (tmp_path / "told.json").write_bytes(document(world.maker.commissioning(unit(serial))))
+        line = ["submit", tmp_path / "told.json", "--key", tmp_path / "key.pem", "--node", node(None).http.base_url]
+        assert main(list(map(str, line))) == 0
+        said += capsys.readouterr().out.splitlines()[1:]
+        if serial == "A1":
+            world.takes_back(given, world.maker, by=world.maker)
+    assert said == [
+        f"1 of 1 events told for {world.maker.gln}, as its agent",
+        f"1 of 1 events told of {world.maker.gln}, and not for it: they are its own word when it signs them itself",
+    ]
+
+
 def test_whoever_grants_what_another_has_is_told_so(world: World, node: Any, tmp_path: Path, capsys: Any) -> None:
     tasks.sweep()
     (tmp_path / "office.pem").write_bytes(world.authority.key.to_pem())
