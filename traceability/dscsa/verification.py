@@ -336,7 +336,10 @@ CHECKS = (
         "Made by a party that may use its product code, who signed it.",
     ),
     Check(2, "lot_and_expiry", _lot_and_expiry, Proof.BUNDLE, "Lot and expiry are as recorded; it has not expired."),
-    Check(3, "handoffs_signed", _handoffs_signed, Proof.BUNDLE, "Every step is signed by the party whose act it was."),
+    Check(
+        3, "handoffs_signed", _handoffs_signed, Proof.BUNDLE,
+        "Every step is signed by the party whose act it was, or by its agent.",
+    ),
     Check(4, "linked_without_gap", _linked, Proof.BUNDLE, "Every step is linked to the one before."),
     Check(5, "in_the_log", _logged, Proof.BUNDLE, "Every statement is in the log."),
     Check(6, "free", _free, Proof.NODE, "Neither dispensed nor taken out of use."),
