@@ -645,8 +645,8 @@ def _seconds(text: str) -> float:
         found = float(text)
     except ValueError:
         found = 0.0
-    if not found >= 1:
-        raise argparse.ArgumentTypeError(f"not a number of seconds, 1 or more: {text!r}")
+    if not 1 <= found <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"not a number of seconds, from 1 to 1,000,000: {text!r}")
     return found
 
 

@@ -443,7 +443,7 @@ def demand_items_kept(epc: str) -> None:
 
 def _erased(epc: str, where: Q) -> Submission | None:
     found = chain(epc)
-    told = {hop.submission for hop in found.hops} if found else ()
+    told = {each.submission for hop in found.hops for each in (hop, hop.own) if each} if found else ()
     return Submission.objects.filter(where, submission__in=told).first()
 
 

@@ -10,7 +10,7 @@ Rows of events are numbered in the order in which they were applied, so that ord
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ class OwnWord:
 
     event: int  # its row
     submission: str  # UUID
+    position: int  # of the event in the submission
     voice: Voice
     submitter: str  # GLN: the party, or its agent
     kid: bytes
@@ -131,7 +132,8 @@ class Chain:
         if self.has_now(party):
             return self.hops
         last = max((hop.event for hop in self.hops if hop.party == party), default=-1)
-        return tuple(hop for hop in self.hops if hop.event <= last)  # a late commissioning stands before older hops
+        shown = (hop for hop in self.hops if hop.event <= last)  # a late commissioning stands before older hops
+        return tuple(hop if hop.own is None or hop.own.event <= last else replace(hop, own=None) for hop in shown)
 
 
 def chain(epc: str) -> Chain | None:
@@ -198,7 +200,7 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
             SELECT 1 FROM partners_licence AS later WHERE later.partner_id = it.partner_id
             AND later.licence = it.licence AND later.vouched_by = it.vouched_by
             AND later.registered > it.registered AND later.registered < s.entry_id)),
-    own.id, own.voice, own_s.submission, own_s.submitter, own_s.kid, own_s.entry_id,
+    own.id, own.position, own.voice, own_s.submission, own_s.submitter, own_s.kid, own_s.entry_id,
     CASE WHEN own_entry."index" < (SELECT published FROM ledger_log) THEN own_entry."index" END,
     told.how IN ('is', 'was') AND EXISTS (
         SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
@@ -260,6 +262,7 @@ class _Row(NamedTuple):
     compromised: bool
     unlicensed: bool  # on that day, whatever it did
     own_event: int | None
+    own_position: int
     own_voice: str
     own_submission: Any
     own_submitter: str
@@ -332,7 +335,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
             compromised=bool(row.compromised),
             unauthorized=bool(row.unlicensed) and steps[event] in TRADES and not row.correction,
             correction=bool(row.correction),
-            own=_own(row),
+            own=_own(row) if row.own_event not in about else None,  # else it is an act by itself, and shown as one
             seen=told_later and event == begun.event,
             implied=implied.get(event, ()),
         )
@@ -341,8 +344,16 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
 def _own(row: _Row) -> OwnWord | None:
     if row.own_event is None:
         return None
-    name, kid = _uuid(row.own_submission), bytes(row.own_kid)
-    return OwnWord(row.own_event, name, Voice(row.own_voice), row.own_submitter, kid, row.own_index, row.own_accepted)
+    return OwnWord(
+        event=row.own_event,
+        submission=_uuid(row.own_submission),
+        position=row.own_position,
+        voice=Voice(row.own_voice),
+        submitter=row.own_submitter,
+        kid=bytes(row.own_kid),
+        index=row.own_index,
+        accepted=row.own_accepted,
+    )
 
 
 def _uuid(stored: UUID | str) -> str:

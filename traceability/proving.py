@@ -27,7 +27,7 @@ from partners.prefixes import licensees
 from . import governing
 from .bundle.build import EventSource, Profile, Source, build, find_leaf
 from .bundle.value import Entered
-from .custody import Content, Head, Step, Told, Voice
+from .custody import Content, Head, Told, Voice, delegated_step
 from .dscsa.status import sign_status_of
 from .errors import NotFound, NotIntegratedYet
 from .history import Chain, Hop, OwnWord, chain
@@ -64,7 +64,7 @@ def _shown_to(reader: Partner, found: Chain) -> tuple[Hop, ...]:
 
 def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, anchored: bool) -> bytes:
     head = log.latest()
-    sources, rights = list(walk.sources()), _rights(found, hops, head)
+    sources, rights = list(walk.sources()), _rights(walk, found, hops, head)
     indexes = [*(source.index for source in sources), *(entered.index for entered in rights)]
     if anchored:
         head = anchoring.anchored(max(indexes) + 1) or head
@@ -93,10 +93,10 @@ def _waiting() -> NotIntegratedYet:
 # ---- which statements about keys and rights it rests on -------------------------------------------------------------
 
 
-def _rights(found: Chain, hops: Iterable[Hop], head: Checkpoint | None) -> list[Entered]:
+def _rights(walk: "_Walk", found: Chain, hops: Sequence[Hop], head: Checkpoint | None) -> list[Entered]:
     """Each key that signed, with those that vouched for it, its revocation, and the key of that; the prefix by which
     the GTIN may be issued; the delegation of each agent; and the changes of the rules by which all of that counts."""
-    rows = {row.entry_id: row for row in _registrations(_granted(found, hops))}
+    rows = {row.entry_id: row for row in _registrations(_granted(walk, found, hops))}
     known: set[tuple[str, bytes]] = set()
     wanted = {signer for hop in hops for signer in hop.signers} | {_signer(row) for row in rows.values()}
     while wanted:
@@ -111,7 +111,7 @@ def _rights(found: Chain, hops: Iterable[Hop], head: Checkpoint | None) -> list[
     return [_entered(row) for row in rows.values()]
 
 
-def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
+def _granted(walk: "_Walk", found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
     """Numbers of the statements about rights that it rests on, and of those that took them back since."""
     rights: list[Right] = []
     if found.begun is not None and (gtin := gtin_of(found.epc)):
@@ -120,15 +120,15 @@ def _granted(found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
     if acts:
         parties, agents = {hop.party for hop, _ in acts}, {told.submitter for _, told in acts}
         given = Delegation.objects.filter(partner_id__in=parties, to__in=agents)
-        rights += [row for row in given if any(_rests_on(hop, told, row) for hop, told in acts)]
+        steps = {hop.event: delegated_step(event_of(walk.rows[hop.event].canonical)) for hop, _ in acts}
+        rights += [row for row in given if any(_rests_on(hop, steps[hop.event], told, row) for hop, told in acts)]
     for right in rights:
         yield right.registered
         if right.revoked is not None:
             yield right.revoked
 
 
-def _rests_on(hop: Hop, told: Hop | OwnWord, row: Delegation) -> bool:
-    step = {Step.PACK: "packing", Step.UNPACK: "unpacking"}.get(hop.step, hop.biz_step)
+def _rests_on(hop: Hop, step: str | None, told: Hop | OwnWord, row: Delegation) -> bool:
     named = (row.partner_id, row.to) == (hop.party, told.submitter) and step in row.steps
     return named and row.in_force(told.accepted)
 

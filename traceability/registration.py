@@ -9,7 +9,8 @@ hold for all parties, so they are taken one by one, with the log held.
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
@@ -76,11 +77,12 @@ def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
 def take(opened: Opened[Statement], *, now: datetime) -> Registration:
     """Steps 3 to 6, in one transaction."""
     with transaction.atomic():
-        if earlier(opened) is None:  # before anything is locked: whoever likes may send us this
-            check_governed(opened, b"") if is_governed(opened) else check_signer(opened)
-        if isinstance(opened.payload, (Prefix, Revocation)):
-            prefixes.hold(exclusive=True)
-        log.hold() if isinstance(opened.payload, ALL_PARTIES) else lock(opened)
+        row = earlier(opened)
+        if row is not None:
+            return row
+        demand_writable(opened.payload)
+        check_governed(opened, b"") if is_governed(opened) else check_signer(opened)  # whoever likes may send us this
+        lock(opened)
         row = earlier(opened)
         if row is None:
             row = record(opened, now=now)
@@ -98,7 +100,6 @@ def open_here(envelope: bytes) -> Opened[Statement]:
     if statement.log != settings.LOG_ORIGIN:
         detail, origin = "the statement is for another log", settings.LOG_ORIGIN
         raise NotSigned(detail, code="wrong_log", where="log", expected=origin, found=statement.log)
-    demand_writable(statement)
     return Opened(envelope, opened.signed, statement)
 
 
@@ -119,6 +120,29 @@ def demand_writable(statement: Statement) -> None:
 
 
 def lock(opened: Opened[Statement]) -> None:
+    """Whatever has to stand still: everybody's prefixes, the log, a party; in this order."""
+    said = opened.payload
+    if isinstance(said, Prefix) or (isinstance(said, Revocation) and said_in(said.entry, Prefix).exists()):
+        prefixes.hold(exclusive=True)
+    if isinstance(said, (*ALL_PARTIES, Location)):
+        log.hold()
+    if not isinstance(said, ALL_PARTIES):
+        return lock_party(opened)
+    for leaves in _leaving(said):  # no agent of it acts beside this
+        with suppress(PartnerError):
+            signing_keys.lock_issuer(leaves, exclusive=True, left=True)
+
+
+def _leaving(said: Statement) -> Iterator[str]:
+    """Whom this may have leave."""
+    if isinstance(said, PartnerExit):
+        yield said.about
+    elif isinstance(said, Approval):
+        named = Registration.objects.filter(kind=PartnerExit.kind(), entry__entry=bytes.fromhex(said.entry))
+        yield from named.values_list("about", flat=True)
+
+
+def lock_party(opened: Opened[Statement]) -> None:
     """Of whoever has left, things are still taken back."""
     takes_back = isinstance(opened.payload, (KeyRevocation, Revocation))
     try:
@@ -232,9 +256,10 @@ def is_its_own(opened: Opened[Statement]) -> bool:
     return issuer == said.about and isinstance(said, OF_ITSELF)
 
 
-def said_in(entry: str) -> QuerySet[Registration]:
-    """The statement of a right in this entry of the log, if it is one."""
-    return Registration.objects.filter(kind__in=REVOCABLE, entry__entry=bytes.fromhex(entry))
+def said_in(entry: str, *kinds: type[Statement]) -> QuerySet[Registration]:
+    """The statement of a right in this entry of the log, if it is one: of these kinds, or of any."""
+    named = [kind.kind() for kind in kinds] or list(REVOCABLE)
+    return Registration.objects.filter(kind__in=named, entry__entry=bytes.fromhex(entry))
 
 
 def partners_key(opened: Opened[Statement]) -> PublicKey:

@@ -65,7 +65,7 @@ class Kept:
     def read(cls, folder: Path, log: str, *, before: float) -> "Kept":
         """All of it; promises only from `before` this time, in seconds: a later one may be missing in a list."""
         kept = cls()
-        kept.entries.update(path.read_text().strip() for path in folder.rglob("entry"))
+        kept.entries.update(path.read_text(errors="replace").strip() for path in folder.rglob("entry"))
         for path in sorted(folder.rglob("statement")):
             with _naming(path):
                 envelope = path.read_bytes()

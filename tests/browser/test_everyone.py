@@ -114,6 +114,7 @@ def walked(page: Page, viewport: dict[str, int]) -> Found:
 def complaints(page: Page, name: str, viewport: dict[str, int]) -> Iterator[tuple[tuple[str, str], Any]]:
     """Of the page that is open, in every look that a screen of this size may have."""
     size = "phone" if viewport is PHONE else "desk"
+    page.wait_for_load_state()  # what was waited for may be there before the style sheet is
     yield ("small", size), page.evaluate(SMALL)
     for look in (look for look, options in LOOKS.items() if options["viewport"] is viewport):
         page.emulate_media(

@@ -249,3 +249,15 @@ def exits(world: World, party: Party) -> None:
     """By the operator's word."""
     said = statements.PartnerExit(about=party.gln, **world._from(Party(world, settings.OPERATOR_GLN, "", party.role)))
     world.registers(said, node_key())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("word", ["dispensing", "decommissioning", "unpacking", "loading"])
+def test_i6_whatever_an_agent_calls_its_unpacking_strangers_see_by_what_right(world: World, word: str) -> None:
+    """Or an agent could make its principal's pack unprovable by one word."""
+    pack = world.maker.commissions(serial="A1")
+    world.maker.packs(pack, into=pallet(1))
+    world.delegates(world.maker, world.distributor, "unpacking")
+    world.distributor.tells(world.maker.unpacking([pack], pallet(1)) | {"bizStep": word})
+    assert voices()[-1] == ("agent", world.maker.gln)
+    assert checked(world, pack, world.maker).verdict == "verified"

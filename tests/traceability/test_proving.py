@@ -13,10 +13,11 @@ from partners.access import Purpose
 from partners.models import AccessRecord
 from tests.traceability.story import a_pallet, inside_of, off_node, retracted
 from tests.world import CASE_GTIN, Party, World, pallet, unit
-from traceability import authorities, policy
+from traceability import authorities, erasure, policy
 from traceability.admitting import admit
 from traceability.bundle.check import examine
 from traceability.bundle.report import Report, Verdict
+from traceability.errors import Erased as ErasedError
 from traceability.errors import NotFound, NotIntegratedYet
 from traceability.history import chain
 from traceability.proving import bundle_for
@@ -294,3 +295,37 @@ def test_i6_the_same_by_an_agent_and_of_what_was_in_a_container(world: World) ->
     report = checked(world, unit("R1"), world.pharmacy)
     assert report.verdict is Verdict.VERIFIED, report.notes
     assert checked(world, pallet(7), world.pharmacy).failure is None
+
+
+def test_i6_an_own_word_that_moves_something_else_is_an_act_by_itself(world: World) -> None:
+    """Of what was packed as others had told, one pack waited: told again by its own party, the packing moves that one
+    and the pallet, and raises nothing. Node and stranger say alike of every step whether it is signed."""
+    sender = off_node(world)
+    waits = world.maker.commissions(serial="Y1")
+    packing = sender.packing([unit("R1"), waits], pallet(7))
+    world.distributor.tells(sender.commissioning(unit("R1")), packing, sender.shipping(pallet(7), world.distributor))
+    world.distributor.receives(pallet(7), sender=sender)
+    world.distributor.ships(pallet(7), to=sender)
+    world.maker.ships(waits, to=sender)
+    admit(sender.gln, name="Late", role=sender.role, now=world.passes())
+    world.enrols(sender)
+    sender.receives(pallet(7), sender=world.distributor)
+    sender.receives(waits, sender=world.maker)
+    sender.tells(packing)
+    for epc, reader in ((unit("R1"), sender), (pallet(7), sender), (pallet(7), world.distributor)):
+        report = checked(world, epc, reader)
+        found = chain(epc)
+        assert found is not None
+        ours = {(hop.index, hop.biz_step): hop.signed for hop in found.shown_to(reader.gln)}
+        theirs = {(hop.index, hop.biz_step): hop.signed for hop in report.hops}
+        assert ours == theirs
+
+
+def test_of_an_own_word_that_was_erased_there_is_no_proof_any_more(world: World) -> None:
+    made = world.maker.commissioning(unit("A1"))
+    world.stranger.tells(made)
+    own = world.maker.tells(made).submission
+    integrate(world)
+    erasure.erase(own.submission, reason="asked for", now=world.passes())
+    with pytest.raises(ErasedError), erasure.explained(unit("A1")):
+        bundle(world, unit("A1"), world.maker)

@@ -353,13 +353,15 @@ def _check(check: Checked) -> Members:
 
 
 def _hop(hop: Hop) -> Members:
+    """Signed for by its own party, whoever told it first: then that is what is shown of it."""
+    told = hop.own or hop
     return {
         "step": hop.step,
         "time": instant(hop.time),
         "party": hop.party,
-        "told_as": hop.voice,
+        "told_as": told.voice,
         "signed": hop.signed,
-        "submitter": hop.submitter,
+        "submitter": told.submitter,
         "consignee": hop.consignee,
         "carrier": hop.carrier,
         "into": hop.into,
@@ -367,10 +369,10 @@ def _hop(hop: Hop) -> Members:
         "action": hop.action,
         "correction": hop.correction,
         "implied": list(hop.implied),
-        "submission": hop.submission,
-        "event": hop.position,
-        "kid": b64(hop.kid),
-        "log_index": hop.index,
+        "submission": told.submission,
+        "event": told.position,
+        "kid": b64(told.kid),
+        "log_index": told.index,
     }
 
 

@@ -23,6 +23,7 @@ from traceability.errors import NodeError
 from traceability.reporting import refusal
 from traceability.watching import Watcher
 
+LONGEST = 1_000_000  # seconds between two looks
 Look = Callable[[], list[str]]
 """What is wrong now, each in a line or more."""
 
@@ -88,8 +89,8 @@ def seconds(text: str) -> float:
         found = float(text)
     except ValueError:
         found = 0.0
-    if not found >= 1:
-        raise ArgumentTypeError(f"not a number of seconds, 1 or more: {text!r}")
+    if not 1 <= found <= LONGEST:
+        raise ArgumentTypeError(f"not a number of seconds, from 1 to {LONGEST:,}: {text!r}")
     return found
 
 
@@ -100,8 +101,10 @@ def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     try:
         token = token_file.read_text().strip() if token_file else os.environ.get("UNITPROOF_TOKEN", "")
         kept.stat()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise CommandError(refusal(error)) from error
+    if not (token.isascii() and token.isprintable()):
+        raise CommandError("not an API token; expected what `manage.py partner` made")
     with Node(options["node"], token) as node:
         watcher = Watcher(node, kept, frozenset(options["agent"]))
 
