@@ -26,7 +26,7 @@ def operate(
     Location.objects.create(
         operator_id=gln,
         gln=place,
-        name=name[:200],
+        name=name,
         valid_from=valid_from,
         valid_to=valid_to,
         vouched_by=vouched_by,

@@ -4,7 +4,7 @@
              ├─ SigningKey   which keys speak for it
              ├─ Prefix       which products it may issue
              ├─ Delegation   who may act for it, and in what
-             ├─ Licence      where it may trade
+             ├─ Licence      when it may trade
              └─ ApiToken     how its systems log in
 
 Places, keys and rights are what statements in the log said. What such a row keeps of the log is the *number* that its

@@ -1,7 +1,7 @@
 """The `unitproof` command: keys, statements and proofs, on the side of whoever signs or checks. Pure: no Django.
 
 keygen ─> enrol ─> prefix       who speaks, who may issue what
-delegate, licence; revoke       who may act for whom, and trade where; and no longer
+delegate, licence; revoke       who may act for whom, and trade when; and no longer
 submit, or sign; collect        what happened; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
 watch                           what a node has under one's name
@@ -420,7 +420,7 @@ def _node(args: argparse.Namespace) -> Iterator["Node"]:
     if args.token_file:
         with _reading(args.token_file) as data:
             token = _text(data)
-    with Node(args.node, _printable(token.strip())) as node:
+    with Node(args.node, printable(token.strip())) as node:
         try:
             yield node
         except NodeRefused as refused:
@@ -431,7 +431,7 @@ def _node(args: argparse.Namespace) -> Iterator["Node"]:
             raise NodeError(f"{said}\n  where: {args.node}\n  expected: {expected}") from refused
 
 
-def _printable(token: str) -> str:
+def printable(token: str) -> str:
     """A token goes into a header."""
     if not (token.isascii() and token.isprintable()):
         expected = "what `manage.py partner` made"
@@ -571,7 +571,7 @@ def _parser() -> argparse.ArgumentParser:
     watching.add_argument("--agent", action="append", default=[], type=_gln, help=expected)
     watching.add_argument("--once", action="store_true", help="look once")
     watching.add_argument("--accept", action="store_true", help="look once, and keep what is found as looked into")
-    watching.add_argument("--every", type=_seconds, default=60, metavar="SECONDS", help="between looks; 60 by default")
+    watching.add_argument("--every", type=seconds, default=60, metavar="SECONDS", help="between looks; 60 by default")
     return parser
 
 
@@ -595,8 +595,8 @@ def _licence_form(added: argparse.ArgumentParser) -> None:
     added.add_argument("--about", required=True, type=_gln, help="GLN that is licensed")
     added.add_argument("--licence", required=True, help="its number")
     added.add_argument("--role", required=True)
-    added.add_argument("--valid-from", required=True, type=_day, metavar="DATE")
-    added.add_argument("--valid-to", required=True, type=_day, metavar="DATE", help="the first day without it")
+    added.add_argument("--valid-from", required=True, type=day, metavar="DATE")
+    added.add_argument("--valid-to", required=True, type=day, metavar="DATE", help="the first day without it")
     added.add_argument("state", nargs="+", help="two letters")
 
 
@@ -606,7 +606,7 @@ def _revoke_form(added: argparse.ArgumentParser) -> None:
     either.add_argument("--kid", type=_kid, help="of the key, as `keygen` printed it")
     either.add_argument("--entry", type=_entry, metavar="HEX", help="as the statement was registered")
     since = "since when others may have had the key; by default it was lost, not stolen"
-    added.add_argument("--compromised", type=_day, metavar="DATE", help=since)
+    added.add_argument("--compromised", type=day, metavar="DATE", help=since)
 
 
 def _propose_form(added: argparse.ArgumentParser) -> None:
@@ -639,7 +639,7 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
 }
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
     """A pause that leaves the node time for others."""
     try:
         found = float(text)
@@ -658,7 +658,7 @@ def _kid(text: str) -> bytes:
     return kid
 
 
-def _day(text: str) -> datetime:
+def day(text: str) -> datetime:
     try:
         return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
     except ValueError as error:

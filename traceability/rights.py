@@ -173,7 +173,7 @@ class Rights:
             self.keys[said.about, said.kid] |= {"revoked": number, "compromised": said.compromised}
 
     def _location(self, said: statements.Location, issuer: str, number: int) -> None:
-        members = {"gln": said.place, "name": said.name[:200], "valid_from": said.valid_from, "valid_to": said.valid_to}
+        members = {"gln": said.place, "name": said.name, "valid_from": said.valid_from, "valid_to": said.valid_to}
         self.locations[number] = {"operator_id": said.about, "vouched_by": issuer, **members}
 
     def _right(self, said: statements.Registration, issuer: str, kid: bytes, number: int) -> None:

@@ -210,13 +210,13 @@ def _opened(envelope: bytes) -> Opened[Statement]:
 
 
 def _told(opened: Opened[Statement]) -> str:
-    """Who signed it and when, as it says itself; and the key that it is about."""
+    """What it says; who signed it and when, as it says itself."""
     said = opened.payload
-    about = f"{said_of(said)}, " if said_of(said) else ""
-    return f"{about}signed by {opened.issuer} with {b64(opened.signed.kid)}, {_time(said.time)}"
+    what = _words(said)
+    return f"{what + ', ' if what else ''}signed by {opened.issuer} with {b64(opened.signed.kid)}, {_time(said.time)}"
 
 
-def said_of(said: Statement) -> str:
+def _words(said: Statement) -> str:
     """What there is to look into, in words."""
     match said:
         case statements.Key() | statements.KeyRevocation():

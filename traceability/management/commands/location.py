@@ -1,7 +1,6 @@
 """manage.py location: says which party operates a place, from which day to which."""
 
-from argparse import ArgumentParser, ArgumentTypeError
-from datetime import UTC, date, datetime
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,17 +8,10 @@ from django.utils import timezone
 
 from partners.gs1.errors import Gs1Error
 from traceability.admitting import locate
+from traceability.cli import day
 from traceability.epcis.errors import DocumentError
 from traceability.errors import Refusal
 from traceability.reporting import refusal
-
-
-def day(text: str) -> datetime:
-    """Its beginning, in UTC."""
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-    except ValueError as error:
-        raise ArgumentTypeError(f"not a date: {text!r}; expected YYYY-MM-DD") from error
 
 
 class Command(BaseCommand):

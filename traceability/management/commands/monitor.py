@@ -2,7 +2,6 @@
 
 import os
 import time
-from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -17,13 +16,13 @@ from ledger.errors import NoSuchTile
 from ledger.management.policy_file import HELP, read_policy
 from ledger.monitor import Copy, Fetch, Monitor
 from ledger.tlog.errors import LogError
+from traceability.cli import printable, seconds
 from traceability.client import Node
 from traceability.epcis.errors import DocumentError
 from traceability.errors import NodeError
 from traceability.reporting import refusal
 from traceability.watching import Watcher
 
-LONGEST = 1_000_000  # seconds between two looks
 Look = Callable[[], list[str]]
 """What is wrong now, each in a line or more."""
 
@@ -83,17 +82,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{done:,} of {size:,} entries")
 
 
-def seconds(text: str) -> float:
-    """A pause that leaves the node time for others."""
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0.0
-    if not 1 <= found <= LONGEST:
-        raise ArgumentTypeError(f"not a number of seconds, from 1 to {LONGEST:,}: {text!r}")
-    return found
-
-
 @contextmanager
 def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     """Whatever the node has under the token's name that is not among what was kept."""
@@ -101,10 +89,9 @@ def _own_name(options: Mapping[str, Any]) -> Iterator[Look]:
     try:
         token = token_file.read_text().strip() if token_file else os.environ.get("UNITPROOF_TOKEN", "")
         kept.stat()
-    except (OSError, UnicodeDecodeError) as error:
+        token = printable(token)
+    except (OSError, UnicodeDecodeError, DocumentError) as error:
         raise CommandError(refusal(error)) from error
-    if not (token.isascii() and token.isprintable()):
-        raise CommandError("not an API token; expected what `manage.py partner` made")
     with Node(options["node"], token) as node:
         watcher = Watcher(node, kept, frozenset(options["agent"]))
 
