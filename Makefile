@@ -16,6 +16,8 @@ export VIRTUAL_ENV := $(CURDIR)/.venv
 demo: install
 	@DEMO=1 exec $(BIN)/python manage.py demo $(ARGS)
 
+# What is compiled is kept, whatever the environment says: some hundred processes of ours begin in the tests.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: install-dev
 	$(BIN)/pytest -n $(or $(WORKERS),2) $(ARGS)
 

@@ -2,7 +2,7 @@
 # Before anything else runs: the tables, and each key in the folder that only its own process mounts.
 #
 #     keys/signer   log.pem, log.memory      the signer's
-#     keys/node     node.pem                 of those who answer
+#     keys/node     node.pem, custody.keys   of those who answer
 #     witness       witness.pem, .memory     the witness's
 #     policy        who witnesses whom       public; for everybody to read
 #
@@ -17,7 +17,7 @@ write() { # FILE, whole or not at all
 
 python manage.py migrate --no-input
 KEYS_DIR="$VAR_DIR/keys/signer" python manage.py keygen log
-KEYS_DIR="$VAR_DIR/keys/node" python manage.py keygen node
+KEYS_DIR="$VAR_DIR/keys/node" python manage.py keygen node custody
 KEYS_DIR="$VAR_DIR/witness" python manage.py keygen witness
 
 write "$VAR_DIR/policy/witnessed.policy" << END

@@ -1,7 +1,10 @@
 """The few statements that the ORM cannot say at once, in words that PostgreSQL and SQLite share."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import count, pairwise
+from operator import ne, sub
 from typing import Any
 
 from django.conf import settings
@@ -60,18 +63,48 @@ def insert_entry(entry: bytes, accepted_at: datetime) -> int | None:
     return row and int(row[0])
 
 
-def number_entries(first_index: int, limit: int) -> list[bytes]:
-    """Give waiting entries their indexes, in the order of their numbers; those entries, in that order."""
+def numbering(limit: int) -> Callable[[int], Sequence[bytes]]:
+    """What gives entries that wait, in the order of their numbers, the indexes from the one it is told; those entries.
+
+    On PostgreSQL one statement does it all. SQLite, which hands over row by row in this process, has read here already
+    what waits: what it does then takes no turns with a thread that signs meanwhile, and finds runs, not rows.
+    """
+    if connection.vendor == "postgresql":
+        return partial(_number, limit)
     with connection.cursor() as cursor:
-        cursor.execute(
-            'UPDATE ledger_entry SET "index" = %s + batch.place FROM ('
-            " SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM ("
-            '  SELECT number FROM ledger_entry WHERE "index" IS NULL ORDER BY number LIMIT %s) AS waiting'
-            ") AS batch WHERE ledger_entry.number = batch.number"
-            ' RETURNING ledger_entry."index", ledger_entry.entry',
-            [first_index, limit],
-        )
+        cursor.execute(_WAITING, [limit])
+        return partial(_number_runs, cursor.fetchall())
+
+
+_WAITING = 'SELECT number, entry FROM ledger_entry WHERE "index" IS NULL ORDER BY number LIMIT %s'
+_NUMBER = """UPDATE ledger_entry SET "index" = %s + batch.place FROM (
+    SELECT number, row_number() OVER (ORDER BY number) - 1 AS place FROM (
+        SELECT number FROM ledger_entry WHERE "index" IS NULL ORDER BY number LIMIT %s) AS waiting
+) AS batch WHERE ledger_entry.number = batch.number RETURNING ledger_entry."index", ledger_entry.entry"""
+_NUMBER_RUN = 'UPDATE ledger_entry SET "index" = number - %s WHERE number BETWEEN %s AND %s'
+
+
+def _number(limit: int, first_index: int) -> Sequence[bytes]:
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBER, [first_index, limit])
         return [bytes(entry) for _, entry in sorted(cursor.fetchall())]
+
+
+def _number_runs(waiting: Sequence[tuple[int, bytes]], first_index: int) -> Sequence[bytes]:
+    with connection.cursor() as cursor:
+        cursor.executemany(_NUMBER_RUN, _runs([number for number, _ in waiting], first_index))
+    return [entry for _, entry in waiting]
+
+
+def _runs(numbers: Sequence[int], first_index: int) -> list[tuple[int, int, int]]:
+    """Numbers in order, cut where there is a gap: how far each run is ahead of its indexes, its first and its last.
+
+    >>> _runs([3, 4, 5, 9], 0)
+    [(3, 3, 5), (6, 9, 9)]
+    """
+    ahead = list(map(sub, numbers, count(first_index)))
+    cuts = [0, *(at for at, is_cut in enumerate(map(ne, ahead, ahead[1:]), 1) if is_cut), len(ahead)]
+    return [(ahead[start], numbers[start], numbers[end - 1]) for start, end in pairwise(cuts) if start < end]
 
 
 def save_head(head: Log) -> None:
@@ -134,7 +167,7 @@ def read_entries(start: int, end: int) -> list[bytes]:
         cursor.execute(
             'SELECT entry FROM ledger_entry WHERE "index" >= %s AND "index" < %s ORDER BY "index"', [start, end]
         )
-        return [bytes(entry) for (entry,) in cursor.fetchall()]
+        return [entry for (entry,) in cursor.fetchall()]
 
 
 def _time(moment: datetime) -> Any:

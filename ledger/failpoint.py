@@ -8,6 +8,7 @@ UNITPROOF_FAILPOINT=capture.judged:stop       the process stands still there onc
 
 import os
 import signal
+from threading import get_ident
 
 _NAME, _, _FAULT = os.environ.get("UNITPROOF_FAILPOINT", "").partition(":")  # empty everywhere but in such a test
 _ARMED = {_NAME: _FAULT}
@@ -31,4 +32,4 @@ def _happen(name: str) -> None:
             raise Fault(f"a test has this fail: {name}")
         case "stop":
             del _ARMED[name]
-            os.kill(os.getpid(), signal.SIGSTOP)
+            signal.pthread_kill(get_ident(), signal.SIGSTOP)  # this thread goes no further: another may be told later

@@ -8,8 +8,11 @@
     KEYS_DIR/node.pem      the secret key of the node's word
     KEYS_DIR/witness.pem   the secret key of cosignatures
     KEYS_DIR/witness.vkey  the public one, for whoever counts them
+    KEYS_DIR/custody.keys  secrets under which keys are kept that others have this node hold (Fernet), one a line: the
+                           first seals, each opens. Whoever has it and the database has those keys
 
-`manage.py keygen` makes them; while DEBUG is on, so does the first use.
+`manage.py keygen` makes them, and `manage.py custodial` the secret for custody where there is none; while DEBUG is on,
+so does the first use of any other.
 """
 
 import fcntl
@@ -20,6 +23,7 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
 from .errors import KeyMissing
@@ -136,6 +140,28 @@ def make_witness(directory: Path, name: str) -> None:
             WitnessMemory(directory / "witness.memory").make()
             _write(directory / "witness.vkey", f"{cosigner.verifier}\n".encode())
             _write(directory / "witness.pem", cosigner.key.to_pem())
+
+
+def make_custody(directory: Path) -> None:
+    """Make the secret under which others' keys are kept, unless there is one."""
+    with _held(directory):
+        if not (directory / "custody.keys").exists():
+            _write(directory / "custody.keys", Fernet.generate_key() + b"\n")
+
+
+def custody() -> MultiFernet:
+    """What others' keys are sealed with, and opened."""
+    path = settings.KEYS_DIR / "custody.keys"
+    try:
+        return _read_custody(path, path.stat().st_mtime_ns)
+    except FileNotFoundError:
+        detail = "what the keys are sealed with that others have this node hold is not there: bring it back"
+        raise KeyMissing(detail, where=path.name) from None
+
+
+@lru_cache(maxsize=8)
+def _read_custody(path: Path, _version: int) -> MultiFernet:
+    return MultiFernet([Fernet(line) for line in path.read_bytes().split()])
 
 
 @contextmanager

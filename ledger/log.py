@@ -18,7 +18,7 @@ is lost; nobody can tell a writer that hangs from one that is slow.
 
 import logging
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 from functools import cache, partial
@@ -104,11 +104,12 @@ def advance(*, now: datetime, signer: SignsCheckpoints, limit: int = BATCH) -> b
         committed, last = head.value, signer.last()
         demand_not_behind(last, committed.size)  # nothing is built on what a backup forgot
         edge, growth = _read_edge(last.size, committed.size)
+        number = bulk.numbering(limit)
         signing = None
         if head.signed != committed.size:
             signing = _signers().submit(signer.sign, committed, growth)  # 2. what the last round committed
         try:
-            grew = _grow(head, edge, limit)  # 3 to 5, meanwhile
+            grew = _grow(head, edge, number)  # 3 to 5, meanwhile
         finally:  # what the signer refuses says more than whatever else went wrong
             signed = signing and signing.result()
         if signed:
@@ -158,9 +159,9 @@ def _keep_signed(head: Log, tree: tlog.Checkpoint, signed: SignedHead, now: date
         head.published, head.witnessed = tree.size, False
 
 
-def _grow(head: Log, edge: dict[Tile, bytes], limit: int) -> bool:
-    """Take up to `limit` waiting entries into the tree, and hash it all again from what was stored."""
-    entries = bulk.number_entries(head.size, limit)  # 3. from the next index: sequences have gaps
+def _grow(head: Log, edge: dict[Tile, bytes], number: Callable[[int], Sequence[bytes]]) -> bool:
+    """Take waiting entries into the tree, and hash it all again from what was stored."""
+    entries = number(head.size)  # 3. from the next index: sequences have gaps
     if not entries:
         return False
     failpoint("integrate.after_numbering")
@@ -183,7 +184,7 @@ def _lock_head() -> Log:
     return head
 
 
-def _lengthen(head: Log, edge: dict[Tile, bytes], entries: list[bytes]) -> dict[Tile, bytes]:
+def _lengthen(head: Log, edge: dict[Tile, bytes], entries: Sequence[bytes]) -> dict[Tile, bytes]:
     """Take entries into the tree; the tiles that they make or lengthen."""
     grown = tiles.grow(head.size, edge.__getitem__, merkle.leaf_hashes_of(entries))
     bulk.write_tiles(grown)

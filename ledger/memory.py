@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
@@ -66,8 +67,9 @@ class Memory:
         return slot, head
 
     def write(self, file: int, slot: int, signed: str) -> None:
-        """Put a note into a slot; on disk when this returns."""
-        if os.pwrite(file, self._encode(signed), slot * self.SLOT) != self.SLOT:
+        """Put a note into a slot, where it can be read again; on disk when this returns."""
+        kept = self._encode(signed)
+        if self._decode(kept) is None or os.pwrite(file, kept, slot * self.SLOT) != self.SLOT:
             raise SignerRefuses("the signer's memory could not be written whole", where=self.path.name)
         os.fdatasync(file)
 
@@ -80,6 +82,7 @@ class Memory:
         return slot.ljust(cls.SLOT, b"\n")
 
     @staticmethod
+    @lru_cache(4)  # what was found in these bytes; one of them is asked of twice in every round
     def _decode(slot: bytes) -> Checkpoint | None:
         digest, _, rest = slot.partition(b"\n")
         note = rest[: rest.find(b"\n\n\n") + 1]

@@ -11,10 +11,12 @@ costs a sweep, never an answer.
 """
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from threading import Event, Thread
 from time import monotonic
+from typing import Any
 
 from celery import current_app, shared_task
 from django.conf import settings
@@ -38,7 +40,7 @@ _RUNG = "unitproof:rung"  # in Redis, from a ring until the sweep that it is for
 @shared_task(name="ledger.tasks.sweep")
 def sweep() -> None:
     """Integrate what is waiting, and have it cosigned and published. Idempotent; two at once take turns."""
-    _answer_the_door()
+    answer(_RUNG)
     signer = keys.log_signer()
     until = monotonic() + PATIENCE
     cosigning.compare_if_due(now=timezone.now())
@@ -63,21 +65,26 @@ def _advance(signer: SignsCheckpoints) -> bool:
 
 def ring() -> None:
     """Say that there is work. Raises nothing, and waits no longer than the broker's time-outs."""
-    if not settings.REDIS_URL:
+    if settings.REDIS_URL:
+        publish(sweep, _RUNG)
+    else:
         sequencer.ring()
-        return
+
+
+def publish(task: Any, rung: str) -> None:
+    """Ring Celery's workers for a task, unless it was rung for (`rung`, a key in Redis) and has not begun since."""
     try:
-        if _broker(settings.REDIS_URL).set(_RUNG, "", nx=True, px=round(settings.SWEEP_EVERY_SECONDS * 1000)):
-            sweep.apply_async(retry=False, expires=settings.SWEEP_EVERY_SECONDS)
-    except Exception as error:  # whatever a broker may do, the capture is committed and the client is owed its answer
+        if _broker(settings.REDIS_URL).set(rung, "", nx=True, px=round(settings.SWEEP_EVERY_SECONDS * 1000)):
+            task.apply_async(retry=False, expires=settings.SWEEP_EVERY_SECONDS)
+    except Exception as error:  # whatever a broker may do, what rings is committed and its client is owed an answer
         logger.warning("the doorbell did not ring: %s", error)
 
 
-def _answer_the_door() -> None:
-    """From here on a ring is for another sweep: this one may not see what rang."""
+def answer(rung: str) -> None:
+    """From here on a ring is for another run of the task: this one may not see what rang."""
     if settings.REDIS_URL:
         with suppress(RedisError):  # then it is forgotten by itself
-            _broker(settings.REDIS_URL).delete(_RUNG)
+            _broker(settings.REDIS_URL).delete(rung)
 
 
 @cache
@@ -97,22 +104,22 @@ def anchor() -> None:
     anchoring.anchor(now=timezone.now())
 
 
-class Sequencer:
-    """Sweeps at every interval, and at once when rung. A process begins its own thread: no fork hands one down."""
+class Looking:
+    """Looks for work at every interval, and at once when rung. A process begins its own thread: no fork hands one
+    down."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, look: Callable[[], None]) -> None:
+        self.name, self._look = name, look
         self._bell, self._stopped = Event(), Event()
         self._thread: Thread | None = None
-        self.chores = Chores()
 
     def start(self) -> None:
         """Begin in a thread of this process, unless one is at it or Celery's workers are there for it."""
         if settings.REDIS_URL or self.is_alive():
             return
         self._bell, self._stopped = Event(), Event()
-        self._thread = Thread(target=self.run, args=[settings.SWEEP_EVERY_SECONDS], name="sequencer", daemon=True)
+        self._thread = Thread(target=self.run, args=[settings.SWEEP_EVERY_SECONDS], name=self.name, daemon=True)
         self._thread.start()
-        self.chores.start()
 
     def is_alive(self) -> bool:
         """Whether there is a thread, in this very process."""
@@ -126,7 +133,6 @@ class Sequencer:
 
     def stop(self) -> None:
         """Come back when nothing is at work any more."""
-        self.chores.stop()
         self._stopped.set()
         self._bell.set()
         if self._thread is not None:
@@ -134,24 +140,46 @@ class Sequencer:
             self._thread = None
 
     def run(self, every: float) -> None:
-        """Sweep until stopped, every so many seconds. What fails is tried again at the next."""
+        """Look until stopped, every so many seconds. What fails is tried again at the next."""
         try:
             while not self._stopped.is_set():
-                self._try_to_sweep()
+                self._try_to_look()
                 self._bell.wait(every)
                 self._bell.clear()
         finally:
             connections.close_all()
 
-    def _try_to_sweep(self) -> None:
+    def _try_to_look(self) -> None:
         try:
-            sweep()
+            self._look()
         except OperationalError as error:  # SQLite: "database is locked"; PostgreSQL: gone for the moment
             logger.warning("the database is busy, away or not migrated: %s", error)
         except Exception:
-            logger.exception("the log could not be integrated")
+            logger.exception("%s: what waits could not be done", self.name)
         finally:
             close_old_connections()
+
+
+class Sequencer(Looking):
+    """Integrates the log; and beside it, in a thread of their own, go the chores."""
+
+    def __init__(self) -> None:
+        super().__init__("sequencer", sweep)
+        self.chores = Chores()
+
+    def start(self) -> None:
+        was_alive = self.is_alive()
+        super().start()
+        if self.is_alive() and not was_alive:
+            self.chores.start()
+
+    def stop(self) -> None:
+        self.chores.stop()
+        super().stop()
+
+
+#: Tasks that a thread of their own looks after, by name: no chore is kept waiting for them.
+APART = {sweep.name}
 
 
 class Chores:
@@ -179,7 +207,8 @@ class Chores:
         """Look after everything that is scheduled, now and then, until stopped. The first look is not at once."""
         self._load()
         names = {each["task"]: each["schedule"] for each in settings.CELERY_BEAT_SCHEDULE.values()}
-        names.pop(sweep.name, None)
+        for name in APART:
+            names.pop(name, None)
         every = min([self.EVERY, *names.values()])
         try:
             while not self._stopped.wait(every):

@@ -16,15 +16,34 @@ class Purpose(StrEnum):
     VERIFICATION = "verification"  # 21 U.S.C. 360eee-1: is this product identifier the manufacturer's
     SALEABLE_RETURN = "saleable_return"
     SUSPECT_PRODUCT = "suspect_product"
+    DISPENSING = "dispensing"
+    NOTIFICATION = "notification"  # somebody has called such product illegitimate, or has asked to verify it
     RECALL = "recall"
     TRACING = "tracing"
     CUSTODY = "custody"  # what comes to a party with the goods
 
 
-def record(reader: Partner, subject: str, what: str, purpose: Purpose, *, now: datetime) -> None:
-    """Keep that the reader is about to be told something; in the transaction that reads it."""
+#: For these, whoever asks has the pack before it.
+WITH_THE_PACK = frozenset(
+    {Purpose.VERIFICATION, Purpose.DISPENSING, Purpose.SALEABLE_RETURN, Purpose.SUSPECT_PRODUCT, Purpose.NOTIFICATION}
+)
+
+
+def record(
+    reader: Partner,
+    subject: str,
+    what: str,
+    purpose: Purpose,
+    *,
+    now: datetime,
+    reason: str | None = None,
+    in_hand: bool = False,
+) -> int:
+    """Keep that the reader is about to be told something, and of a verification what; in the transaction that reads
+    it. The record's number."""
     at = connection.ops.adapt_datetimefield_value(now)
-    prepared.fetch(_RECORD, [reader.gln, subject, what, purpose.value, at])
+    ((number,),) = prepared.fetch(_RECORD, [reader.gln, subject, what, purpose.value, at, reason, in_hand])
+    return int(number)
 
 
 def record_all(reader: Partner, subjects: Iterable[str], what: str, purpose: Purpose, *, now: datetime) -> None:
@@ -36,8 +55,8 @@ def record_all(reader: Partner, subjects: Iterable[str], what: str, purpose: Pur
 
 
 #: An `AccessRecord`, written out: it is part of every answer.
-_RECORD = """INSERT INTO partners_accessrecord (reader, subject, what, purpose, at) VALUES (%s, %s, %s, %s, %s)
-RETURNING id"""
+_RECORD = """INSERT INTO partners_accessrecord (reader, subject, what, purpose, at, reason, in_hand)
+VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 
 
 def reads_all(reader: Partner) -> bool:

@@ -5,7 +5,19 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from .models import AccessRecord, ApiToken, Delegation, Licence, Location, Partner, Prefix, SigningKey
+from .models import (
+    AccessRecord,
+    ApiToken,
+    CustodialKey,
+    Delegation,
+    Grant,
+    Hold,
+    Licence,
+    Location,
+    Partner,
+    Prefix,
+    SigningKey,
+)
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -38,7 +50,15 @@ class LocationAdmin(ReadOnly):
 
 @admin.register(SigningKey)
 class SigningKeyAdmin(ReadOnly):
-    list_display = ("__str__", "partner", "state", "registered", "revoked", "vouched_by")
+    list_display = ("__str__", "partner", "state", "custodial", "registered", "revoked", "vouched_by")
+
+
+@admin.register(CustodialKey)
+class CustodialKeyAdmin(ReadOnly):
+    """Made by `manage.py custodial`."""
+
+    list_display = ("__str__", "made")
+    exclude = ("sealed",)
 
 
 @admin.register(Prefix)
@@ -56,6 +76,17 @@ class DelegationAdmin(ReadOnly):
 class LicenceAdmin(ReadOnly):
     list_display = ("licence", "partner", "valid_from", "valid_to", "registered", "revoked", "vouched_by")
     search_fields = ("licence",)
+
+
+@admin.register(Hold)
+class HoldAdmin(ReadOnly):
+    list_display = ("__str__", "reason", "lot", "first", "last", "registered", "revoked", "vouched_by")
+    search_fields = ("epc", "gtin", "lot")
+
+
+@admin.register(Grant)
+class GrantAdmin(ReadOnly):
+    list_display = ("__str__", "partner", "valid_to", "registered", "revoked", "vouched_by")
 
 
 @admin.register(ApiToken)

@@ -7,6 +7,9 @@ trades is not asked, nor as what: of a place it is known here whose it is, and n
 from collections.abc import Callable, Collection
 from datetime import datetime
 
+from django.db import connection
+
+from . import prepared
 from .errors import PartnerError
 from .models import Licence
 
@@ -50,3 +53,16 @@ def traders(glns: Collection[str], number: int | None) -> Callable[[str, datetim
         return not own or any(row.in_force(number) and row.valid_from <= at < row.valid_to for row in own)
 
     return may_trade
+
+
+def may_trade(gln: str, now: datetime) -> bool:
+    """The same of one party, by all that the log says. One query, and a quick one."""
+    at = connection.ops.adapt_datetimefield_value(now)
+    return not prepared.fetch(_NONE_IN_FORCE, [gln, gln, at, at])
+
+
+_NONE_IN_FORCE = """SELECT 1 WHERE EXISTS (SELECT 1 FROM partners_licence WHERE partner_id = %s) AND NOT EXISTS (
+    SELECT 1 FROM partners_licence AS it WHERE it.partner_id = %s AND it.revoked IS NULL AND it.valid_from <= %s
+    AND %s < it.valid_to AND NOT EXISTS (
+        SELECT 1 FROM partners_licence AS later WHERE later.partner_id = it.partner_id
+        AND later.licence = it.licence AND later.vouched_by = it.vouched_by AND later.registered > it.registered))"""

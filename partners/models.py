@@ -2,10 +2,15 @@
 
     Partner ─┬─ Location     which places it operates, from when to when
              ├─ SigningKey   which keys speak for it
+             ├─ CustodialKey which of them this node holds, and signs with at its word
              ├─ Prefix       which products it may issue
              ├─ Delegation   who may act for it, and in what
              ├─ Licence      when it may trade
+             ├─ Hold         which goods stay where they are
+             ├─ Grant        who may read what it may read
              └─ ApiToken     how its systems log in
+
+    Product, Place           what is told of a product and of a place, by whom, and from which day to which
 
 Places, keys and rights are what statements in the log said. What such a row keeps of the log is the *number* that its
 statement was accepted under: order decides what is valid, not the clock (FORMATS section 6).
@@ -13,7 +18,7 @@ statement was accepted under: order decides what is valid, not the clock (FORMAT
 
 import secrets
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Self
 
@@ -23,6 +28,8 @@ from django.db.models import F, Q
 
 from .gs1.application_identifiers import check
 from .gs1.errors import Gs1Error
+from .gs1.identifiers import GTIN_AT, SERIAL_AT, gtin_of, is_sgtin, matches_prefix
+from .gs1.ndc import Ndc
 
 
 def is_gln(text: str) -> None:
@@ -131,6 +138,7 @@ class SigningKey(models.Model):
     registered = models.BigIntegerField()  # number of the entry that registered it
     revoked = models.BigIntegerField(null=True, blank=True)  # number of the entry that revoked it
     compromised = models.DateTimeField(null=True, blank=True)  # since when others may have had it, as its revoker says
+    custodial = models.BooleanField(default=False)  # whether this node has its secret half: the node's own note
 
     class Meta:
         ordering = ("registered",)
@@ -149,6 +157,24 @@ class SigningKey(models.Model):
     def state(self) -> str:
         """`valid` or `revoked`: what a status says of it now (FORMATS section 6)."""
         return "valid" if self.revoked is None else "revoked"
+
+
+class CustodialKey(models.Model):
+    """The secret half of a key that this node holds for a partner. It speaks for that partner once it is registered, as
+    any key is; that it is held here is said wherever something is shown that it signed."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="custodial_keys")
+    kid = models.BinaryField(max_length=32, unique=True)
+    alg = models.SmallIntegerField()  # as of a SigningKey
+    public = models.BinaryField(max_length=65)
+    sealed = models.BinaryField(null=True)  # PKCS #8 under a secret in KEYS_DIR/custody.keys; null: destroyed
+    made = models.DateTimeField()
+
+    class Meta:
+        ordering = ("made",)
+
+    def __str__(self) -> str:
+        return f"{bytes(self.kid).hex()[:16]}, held for {self.partner_id}"
 
 
 class Right(models.Model):
@@ -237,6 +263,175 @@ class Licence(Right):
         return f"{self.licence} of {self.partner_id}"
 
 
+class Hold(Right):
+    """That an item, or a product or part of it, is neither packed nor shipped nor dispensed, until it is released."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="holds")  # who holds it up
+    vouched_kid = models.BinaryField(max_length=32)
+    kind = models.CharField(max_length=10)  # quarantine, suspect, recall or stolen
+    reason = models.CharField(max_length=200)
+    epc = models.TextField(null=True)  # noqa: DJ001 - canonical, of one item and all that is in it; or else:
+    gtin = models.CharField(max_length=14, null=True)  # noqa: DJ001 - all of the product, but for what narrows it:
+    lot = models.TextField(null=True)  # noqa: DJ001
+    first = models.CharField(max_length=20, null=True)  # noqa: DJ001 - serial numbers, of one length, as they are sorted
+    last = models.CharField(max_length=20, null=True)  # noqa: DJ001 - by the codes of their characters
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="hold_is_what_one_entry_says"),
+            models.CheckConstraint(condition=Q(revoked__gt=F("registered")), name="hold_is_released_after_it_is_set"),
+        )
+        indexes = (
+            models.Index(fields=["epc"], condition=Q(epc__isnull=False), name="holds_of_an_item"),
+            models.Index(fields=["gtin"], condition=Q(gtin__isnull=False), name="holds_of_a_product"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.epc or self.gtin}, by {self.partner_id}"
+
+    def covers(self, epc: str, lot: str | None) -> bool:
+        """Whether an item is held by it, by its canonical EPC and the lot that its commissioning told."""
+        if self.gtin is None:
+            return epc == self.epc
+        if not is_sgtin(epc) or not epc.startswith(self.gtin, GTIN_AT) or self.lot not in (None, lot):
+            return False
+        return self.first is None or self.last is None or _is_between(self.first, epc[SERIAL_AT:], self.last)
+
+
+def _is_between(first: str, serial: str, last: str) -> bool:
+    return len(first) == len(serial) and first <= serial <= last
+
+
+class Grant(Right):
+    """That another party may read what a partner may read of its goods, or of some products, until a day."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="grants")
+    vouched_kid = models.BinaryField(max_length=32)
+    to = models.CharField(max_length=13)  # GLN of the reader
+    gtins = models.JSONField()  # GTIN-14s and company prefixes, sorted; none: all goods
+    valid_to = models.DateTimeField(null=True, blank=True)  # the first instant at which it no longer may
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="grant_is_what_one_entry_says"),
+            models.CheckConstraint(condition=Q(revoked__gt=F("registered")), name="grant_is_revoked_after_it_is_given"),
+        )
+        indexes = (models.Index(fields=["to"], name="what_one_may_read"),)
+
+    def __str__(self) -> str:
+        return f"to {self.to}, by {self.partner_id}"
+
+    def reaches(self, epc: str, at: datetime) -> bool:
+        """Whether it lets an item be read at a time: of logistic units, only where it is of all goods."""
+        if self.valid_to is not None and self.valid_to <= at:
+            return False
+        gtin = gtin_of(epc)
+        return not self.gtins or (gtin is not None and any(matches_prefix(gtin, each) for each in self.gtins))
+
+
+class Source(models.TextChoices):
+    """Where a description comes from."""
+
+    CSV = "csv", "CSV"
+    EPCIS = "epcis", "an EPCIS document"
+    FDA = "fda", "the FDA's NDC directory"
+    FORM = "form", "by hand"
+
+
+class Description(models.Model):
+    """What somebody tells of a product or a place, for some days. What is told later replaces it: no row is changed but
+    by being marked as replaced, and none is deleted.
+
+    Of what one party tells of one thing, the days of two rows that stand never overlap.
+    """
+
+    FDA = "FDA"  # as `told_by`
+    ALWAYS = date.min  # as `valid_from`: nobody has said since when
+
+    told_by = models.CharField(max_length=13)  # GLN of who answers for it; or FDA
+    source = models.CharField(max_length=5, choices=Source)
+    brought_by = models.CharField(max_length=13)  # GLN of who handed it in
+    said = models.DateTimeField()
+    valid_from = models.DateField()
+    valid_to = models.DateField(null=True, blank=True)  # the first day on which it no longer is
+    replaced = models.DateTimeField(null=True, blank=True)  # when something else was told instead
+
+    class Meta:
+        abstract = True
+
+    def on(self, day: date) -> bool:
+        """Whether it is told of this day."""
+        return self.valid_from <= day and (self.valid_to is None or day < self.valid_to)
+
+
+class Product(Description):
+    """What is told of a trade item. Empty text: nothing is said."""
+
+    gtin = models.CharField("GTIN", max_length=14)
+    ndc = models.CharField("NDC", max_length=14, blank=True)  # with its hyphens, which tell its format
+    ndc12 = models.CharField(max_length=12, blank=True)  # the same in 12 digits, by which NDCs compare
+    name = models.TextField()  # proprietary, else established
+    strength = models.TextField(blank=True)
+    dosage_form = models.TextField(blank=True)
+    container_size = models.TextField(blank=True)
+    labeler = models.TextField(blank=True)  # its name
+    labeler_gln = models.CharField("labeler's GLN", max_length=13, blank=True)
+    level = models.CharField(max_length=4, blank=True, choices=[("unit", "Unit"), ("case", "Case")])
+
+    class Meta:
+        ordering = ("gtin", "valid_from", "said")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["gtin", "told_by", "valid_from"],
+                condition=Q(replaced__isnull=True),
+                name="product_is_told_of_once_a_day",
+            ),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="product_ends_after_it_begins"),
+        )
+        indexes = (
+            models.Index(fields=["gtin", "said"], name="what_was_told_of_a_product"),
+            models.Index(fields=["ndc12"], condition=Q(replaced__isnull=True), name="products_of_an_ndc"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.gtin}), by {self.told_by}"
+
+    @property
+    def ndc_format(self) -> str:
+        """`4-4-2`, `5-3-2`, `5-4-1`, of 11 digits `5-4-2`, of 12 `6-4-2`."""
+        return str(Ndc.parse(self.ndc).format) if self.ndc else ""
+
+
+class Place(Description):
+    """What is told of a place or a party: an address. Whose acts take place there, a `Location` says."""
+
+    gln = models.CharField("GLN", max_length=13)
+    name = models.TextField()
+    operator = models.CharField("operator's GLN", max_length=13, blank=True)
+    street = models.TextField(blank=True)
+    city = models.TextField(blank=True)
+    state = models.TextField(blank=True)
+    postal_code = models.TextField(blank=True)
+    country = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("gln", "valid_from", "said")
+        constraints = (
+            models.UniqueConstraint(
+                fields=["gln", "told_by", "valid_from"],
+                condition=Q(replaced__isnull=True),
+                name="place_is_told_of_once_a_day",
+            ),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="place_ends_after_it_begins"),
+        )
+        indexes = (models.Index(fields=["gln", "said"], name="what_was_told_of_a_place"),)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.gln}), by {self.told_by}"
+
+
 class ApiToken(models.Model):
     """How a partner's system logs in. The token itself is shown once and kept nowhere."""
 
@@ -275,9 +470,14 @@ class AccessRecord(models.Model):
     what = models.CharField(max_length=32)  # of it: chain, bundle, openings
     purpose = models.CharField(max_length=64)
     at = models.DateTimeField()
+    reason = models.CharField(max_length=40, null=True)  # noqa: DJ001 - of a verification: why it was answered so
+    in_hand = models.BooleanField(default=False)  # it came with all four elements of the pack, and they are right
 
     class Meta:
-        indexes = (models.Index(fields=["subject", "at"], name="who_read_of_it"),)
+        indexes = (
+            models.Index(fields=["subject", "at"], name="who_read_of_it"),
+            models.Index(fields=["reader", "id"], condition=Q(reason__isnull=False), name="verifications_of_a_party"),
+        )
 
     def __str__(self) -> str:
         return f"{self.reader} read {self.what} of {self.subject}"

@@ -1,11 +1,11 @@
 """Who may issue which product, by the prefix statements in the log (FORMATS section 5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Substr
 
+from . import prepared
 from .gs1.application_identifiers import check
 from .models import Prefix
 
@@ -33,19 +33,6 @@ def grant_prefix(gln: str, digits: Iterable[str], *, vouched_by: str, vouched_ki
         Prefix(partner_id=gln, digits=name, vouched_by=vouched_by, vouched_kid=vouched_kid, registered=number)
         for name in names
     )
-
-
-#: Who may number a logistic unit hangs on all parties' prefixes: a lock of PostgreSQL for all of them, taken before any
-#: party's own. SQLite needs none.
-_HELD = int.from_bytes(b"prefixes")
-_HOLD = {False: "pg_advisory_xact_lock_shared", True: "pg_advisory_xact_lock"}
-
-
-def hold(*, exclusive: bool = False) -> None:
-    """Keep everybody's prefixes as they are until this transaction ends: `exclusive` to change them."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {_HOLD[exclusive]}(%s)", [_HELD])
 
 
 def overlaps(one: str, other: str) -> bool:
@@ -93,6 +80,21 @@ def _covering(name: str) -> list[str]:
     return [name, *(behind[:length] for length in COMPANY_PREFIX if length < len(behind))]
 
 
+def licensee(gtin: str) -> str | None:
+    """The GLN of who may issue this GTIN-14 now; of several, who was first to be let. One query, and a quick one."""
+    found = prepared.fetch(_LICENSEE, names_of(gtin))
+    return str(found[0][0]) if found else None
+
+
+_LICENSEE = f"""SELECT partner_id FROM partners_prefix WHERE revoked IS NULL
+AND digits IN ({", ".join(["%s"] * (1 + len(COMPANY_PREFIX)))}) ORDER BY registered LIMIT 1"""  # noqa: S608 - a constant
+
+
+def is_issued(names: Sequence[str]) -> bool:
+    """Whether somebody may issue by one of these company prefixes now."""
+    return Prefix.objects.filter(digits__in=names, revoked=None).exists()
+
+
 def licensees(gtins: Iterable[str]) -> dict[str, list[Prefix]]:
     """Of each GTIN-14, the statements that let somebody issue it, revoked or not, oldest first: one query."""
     names = {gtin: names_of(gtin) for gtin in gtins}
@@ -103,3 +105,14 @@ def licensees(gtins: Iterable[str]) -> dict[str, list[Prefix]]:
         gtin: sorted((row for name in group for row in rows.get(name, ())), key=lambda row: row.registered)
         for gtin, group in names.items()
     }
+
+
+def issued_by(gln: str) -> Callable[[str], bool]:
+    """Whether a party may issue a GTIN-14 now: one query, for any number of them."""
+    names = frozenset(Prefix.objects.filter(partner_id=gln, revoked=None).values_list("digits", flat=True))
+    lengths = [length for length in COMPANY_PREFIX if any(len(name) == length for name in names)]
+
+    def may_issue(gtin: str) -> bool:
+        return gtin in names or any(gtin[1 : 1 + length] in names for length in lengths)
+
+    return may_issue

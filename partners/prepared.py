@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 def fetch(sql: str, params: Sequence[Any]) -> list[Any]:
@@ -19,13 +19,14 @@ def fetch(sql: str, params: Sequence[Any]) -> list[Any]:
 
 
 def _cursor() -> Any:
-    if connection.vendor != "postgresql":
-        return connection.cursor()
-    connection.ensure_connection()
-    connection.connection.prepare_threshold = 0  # Django's own cursors, which bind on this side, prepare nothing
-    with connection.wrap_database_errors:
-        cursor = _binding_there()(connection.connection)
-    return connection._prepare_cursor(cursor)  # type: ignore[attr-defined]  # counted and guarded as any other
+    here = connections[DEFAULT_DB_ALIAS]  # looked up once: what `connection` stands for is looked up at each dot
+    if here.vendor != "postgresql":
+        return here.cursor()
+    here.ensure_connection()
+    here.connection.prepare_threshold = 0  # Django's own cursors, which bind on this side, prepare nothing
+    with here.wrap_database_errors:
+        cursor = _binding_there()(here.connection)
+    return here._prepare_cursor(cursor)  # type: ignore[attr-defined]  # counted and guarded as any other
 
 
 @cache

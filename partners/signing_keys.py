@@ -15,14 +15,15 @@ from hashlib import sha256
 from django.db import connection
 
 from .errors import KeyAlreadyRegistered, KeyNotValid, UnknownPartner
-from .models import SigningKey
+from .models import CustodialKey, SigningKey
+from .still import LOCKS
 
 #: Row locks of PostgreSQL. Keys change under the weakest lock that excludes FOR SHARE: foreign keys to the partner
 #: go on. SQLite has none and needs none: its IMMEDIATE transactions exclude each other.
 _LOCKS = {False: " FOR SHARE", True: " FOR NO KEY UPDATE"}
 #: Before a row that is shared others may share it, too, however long somebody waits to have it alone: whoever captures
 #: without a pause would keep its key from being revoked. Advisory locks are had in the order in which they are asked.
-_QUEUES = {False: "pg_advisory_xact_lock_shared", True: "pg_advisory_xact_lock"}
+_QUEUES = LOCKS
 
 
 def lock_issuer(gln: str, *, exclusive: bool = False, left: bool = False) -> None:
@@ -87,6 +88,7 @@ def register_key(
             "vouched_by": vouched_by,
             "vouched_kid": vouched_kid,
             "registered": number,
+            "custodial": CustodialKey.objects.filter(partner_id=gln, kid=kid).exists(),
         },
     )
     if not made:
@@ -95,10 +97,13 @@ def register_key(
 
 
 def revoke_key(gln: str, kid: bytes, *, number: int, compromised: datetime | None = None) -> SigningKey:
-    """From the entry of this number on, the key speaks for nobody; what it said before stands, unless `compromised`."""
+    """From the entry of this number on, the key speaks for nobody; what it said before stands, unless `compromised`.
+    Where this node held its secret half, that is destroyed."""
     key = speaking_key(gln, kid)
     key.revoked, key.compromised = number, compromised
     key.save(update_fields=["revoked", "compromised"])
+    if key.custodial:
+        CustodialKey.objects.filter(partner_id=gln, kid=kid).update(sealed=None)
     return key
 
 

@@ -24,15 +24,25 @@ PURE = (
         f"traceability.{step}"
         for step in (
             *("errors", "custody", "facts", "lawful", "act", "reversal", "judgement", "ordering", "telling"),
+            *("moving", "receiving"),
             *("submission", "statements", "authorities", "policy", "rules", "bundle", "client", "receipts"),
-            *("reporting", "watching", "cli", "archive", "convict"),
+            *("reporting", "watching", "archive", "convict", "labels"),
+            *("cli", "cli_jobs", "cli_master", "cli_moves", "cli_anchors", "cli_returns", "cli_readers"),
+            *("permutation", "numbering", "line_report", "number_files", "outbound", "master_files"),
+            "standard_webhooks",
+            *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
         )
     ),
 )
 LIBRARIES = {"cryptography", "cbor2", "rfc8785", "lxml"}
 MORE_LIBRARIES = {
     "traceability.client": {"httpx"},  # to a node
+    "traceability.outbound": {"httpx"},  # to a stranger
     "traceability.cli": {"httpx", "rich"},  # to a person
+    "traceability.labels.symbols": {"barcode", "pystrich"},
+    "traceability.labels.qr_code": {"segno"},
+    "traceability.dscsa.paper": {"reportlab"},
+    "traceability.labels.pdf": {"reportlab"},  # and nobody loads it who only shows a symbol
     "ledger.anchor.rfc3161": {"rfc3161_client"},  # and nobody loads it who has no time stamp to check
 }
 SERVERS = ("django", "celery", "rest_framework", "kombu", "psycopg", "redis")

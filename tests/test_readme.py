@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 CHECK = ".venv/bin/unitproof verify var/demo/good.unitproof --policy var/demo/policy.json"
 JOIN, WATCH, LEAVE = "Join the demo's node", "See that a log tells everybody the same", "Leave, erase, accuse"
+ANCHOR = "Anchor other data"
 EXPORT = "export DEMO=1\n"  # as the first of these sections has it, and the next ones ask for it
 SCAN = re.compile(r"^  (\(01\)\S+)$", re.MULTILINE)
 
@@ -129,12 +130,13 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_the_demo_prints_five_packs_that_answer_as_it_says(demo: Demo) -> None:
+def test_the_demo_prints_six_packs_that_answer_as_it_says(demo: Demo) -> None:
     verdicts = re.findall(r"^(.+): (verified|refused|caution|unknown)\. ", demo.said, re.MULTILINE)
     assert verdicts == [
         ("A good pack", "verified"),
         ("A dispensed pack", "refused"),
         ("A cloned pack", "caution"),
+        ("A recalled pack", "refused"),
         ("An unknown pack", "unknown"),
         ("A pack told of by its receiver", "caution"),
     ]
@@ -163,12 +165,26 @@ def test_a_newcomer_joins_as_told(demo: Demo, joined: "subprocess.CompletedProce
     (scan,) = re.findall(r"scan `(\(01\).*?)`", section(JOIN))
     answer = httpx.get(f"{demo.address}/api/v1/verify", params={"scan": scan}).json()
     assert (answer["verdict"], answer["product"]["serial"]) == ("verified", "FIRST")
+    assert (answer["product"]["strength"], answer["product"]["described_by"]) == ("5 mg", "licensee")
 
 
 def test_a_newcomer_lets_another_act_for_it_and_takes_that_back_as_told(demo: Demo, joined: Any) -> None:
     said = demo.bash(block(JOIN, "unitproof delegate"))
     assert said.returncode == 0, said.stderr
     assert len(re.findall(r"^registered as entry [0-9a-f]{64}$", said.stdout, re.MULTILINE)) == 2
+
+
+def test_a_newcomer_moves_packs_by_scans_and_leaves_a_key_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(EXPORT + block(JOIN, "unitproof pack") + block(JOIN, "manage.py custodial"))
+    assert said.returncode == 0, said.stderr
+    assert len(re.findall(r"^accepted \S+; in the log by ", said.stdout, re.MULTILINE)) == 2
+    assert len(re.findall(r"^registered as entry [0-9a-f]{64}$", said.stdout, re.MULTILINE)) == 1
+
+
+def test_a_newcomer_anchors_data_of_its_own_and_compares_it_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(block(ANCHOR, "unitproof anchor"))
+    assert said.returncode == 0, said.stderr
+    assert said.stdout.endswith("PROVEN: these are the bytes that were anchored\n")
 
 
 def test_anyone_witnesses_the_log_as_told(demo: Demo, joined: Any) -> None:
@@ -198,7 +214,7 @@ def test_a_newcomer_watches_its_name_as_told(demo: Demo, joined: Any) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     told = re.findall(r"^made_by_others: (\S+) ", said.stdout, re.MULTILINE)
     assert told[:3] == ["partner", "key", "prefix"]  # by operator and office
-    assert re.search(r"^0 to look at, of \d under your name\n\Z", said.stdout, re.MULTILINE)
+    assert re.search(r"^0 to look at, of \d+ under your name\n\Z", said.stdout, re.MULTILINE)
 
 
 def test_a_receipt_is_checked_as_told(demo: Demo, joined: Any) -> None:
@@ -211,16 +227,36 @@ def test_a_newcomer_leaves_and_erases_as_told(demo: Demo, joined: Any) -> None:
     left = demo.bash(EXPORT + block(LEAVE, "export-participant"))
     assert left.returncode == 0, left.stderr
     assert left.stdout.endswith("WHOLE: every step holds\n")
-    (submission,) = re.findall(r"^accepted (\S+);", joined.stdout, re.MULTILINE)
+    submission, *_ = re.findall(r"^accepted (\S+);", joined.stdout, re.MULTILINE)
     gone = demo.bash(EXPORT + block(LEAVE, "manage.py erase").replace("SUBMISSION", submission))
     assert gone.returncode == 0, gone.stderr
     assert gone.stdout.startswith("erased, by the statement ")
+
+
+def test_labels_are_printed_as_told(demo: Demo) -> None:
+    said = demo.bash(block("Print labels", "unitproof labels"))
+    assert (said.returncode, said.stdout) == (0, "labels: 2, pages: 1, in labels.pdf\n"), said.stderr
+    assert (demo.folder / "labels.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_transaction_is_fetched_and_checked_as_told(demo: Demo) -> None:
+    said = demo.bash(block("Transaction information and statements", "unitproof transactions"))
+    assert said.returncode == 0, said.stderr
+    assert re.search(r"^ 13  pages +ok ", said.stdout, re.MULTILINE)
+    assert (demo.folder / "shipment.pdf").read_bytes().startswith(b"%PDF-")
+
+
+def test_a_route_is_set_as_told(demo: Demo) -> None:
+    done = demo.bash(block("Verify between companies", "vrs_route"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("9521059\t9521050000013\thttps://maker.example/vrs\tfrom ")
 
 
 def test_git_ignores_what_a_newcomer_makes(demo: Demo, joined: Any) -> None:
     """And what the other sections make, whether or not they were typed by now."""
     made = {path.name + "/" * path.is_dir() for path in demo.folder.iterdir()} - {"manage.py"}
     made |= {"log.policy", "w1/", "copy-of-the-log/", "works.zip", "two.evidence", "first.unitproof"}
+    made |= {"packs.csv", "labels.pdf", "shipments.txt", "shipment.pdf", "anchored.txt", "cut.json"}
     asked = subprocess.run(
         ["git", "check-ignore", "--no-index", "--stdin"],
         cwd=ROOT, input="\n".join(sorted(made)), capture_output=True, text=True, check=False,

@@ -11,6 +11,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
+from traceability.broker import SentinelTransport, Transport
+from traceability.celery import app
+
 ROOT = Path(__file__).resolve().parent.parent
 PRODUCTION = {
     "DEBUG": "0",
@@ -89,7 +92,8 @@ def test_django_finds_nothing_to_warn_of_in_production(tmp_path: Path) -> None:
 
 @pytest.mark.django_db
 def test_answered_means_written_to_disk() -> None:
-    with connection.cursor() as cursor:
+    """As a node connects: of PostgreSQL not in the tests' own database, which waits for no disk (tests/conftest.py)."""
+    with connection.cursor() if connection.vendor == "sqlite" else connection._nodb_cursor() as cursor:
         asked = (
             ("PRAGMA journal_mode", "PRAGMA synchronous")
             if connection.vendor == "sqlite"
@@ -134,3 +138,13 @@ def test_a_broker_that_is_away_holds_nobody_up(broker: str, tmp_path: Path) -> N
         url = f"redis://127.0.0.1:{port}/0"
         node = start(tmp_path, "-c", RING, REDIS_URL=url, DJANGO_SETTINGS_MODULE="traceability.settings")
     assert float(node.stdout) < 1, node.stderr
+
+
+@pytest.mark.parametrize(
+    ("scheme", "tls", "transport"),
+    [("redis", False, Transport), ("rediss", True, Transport), ("sentinel", False, SentinelTransport)],
+)
+def test_a_worker_speaks_to_its_broker_by_our_transport(scheme: str, tls: bool, transport: type) -> None:
+    found = app.connection_for_read(f"{scheme}://broker.example")
+    assert bool(found.ssl) is tls
+    assert isinstance(found.transport, transport)

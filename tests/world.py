@@ -18,11 +18,11 @@ from typing import Any
 from django.conf import settings
 
 from ledger import keys
-from ledger.tlog.cose import Algorithm, PrivateKey
+from ledger.tlog.cose import Algorithm, PrivateKey, PublicKey
 from partners.gs1.identifiers import Sgtin, Sscc, check_digit
-from partners.models import Partner, Role
+from partners.models import CustodialKey, Partner, Role
 from tests.remembered import once
-from traceability import authorities, capture, registration, statements
+from traceability import authorities, capture, custodial, registration, statements
 from traceability.admitting import admit, locate
 from traceability.statements import KeyAlgorithm
 from traceability.submission import Draft
@@ -102,6 +102,21 @@ class Party:
     def decommissions(self, epcs: str | Iterable[str]) -> None:
         self.tells(self.teller.decommissioning(_listed(epcs), self.world.passes()))
 
+    def destroys(self, epcs: str | Iterable[str]) -> None:
+        self.tells(self.teller.destroying(_listed(epcs), self.world.passes()))
+
+    def exports(self, epcs: str | Iterable[str]) -> None:
+        self.tells(self.teller.exporting(_listed(epcs), self.world.passes()))
+
+    def calls_off(self, epcs: str | Iterable[str], to: "Party") -> capture.Accepted:
+        return self.tells(self.calling_off(epcs, to))
+
+    def sends_back(self, epcs: str | Iterable[str], to: "Party") -> None:
+        self.tells(self.teller.sending_back(_listed(epcs), self.world.passes(), to=to.gln))
+
+    def takes_back(self, epcs: str | Iterable[str], sender: "Party") -> capture.Accepted:
+        return self.tells(self.taking_back(epcs, sender))
+
     def observes(self, epcs: str | Iterable[str], step: str = "inspecting") -> None:
         self.tells(self.observing(epcs, step))
 
@@ -125,6 +140,12 @@ class Party:
 
     def receiving(self, epcs: str | Iterable[str], sender: "Party") -> Members:
         return self.teller.receiving(_listed(epcs), self.world.passes(), sender=sender.gln)
+
+    def calling_off(self, epcs: str | Iterable[str], to: "Party") -> Members:
+        return self.teller.calling_off(_listed(epcs), self.world.passes(), to=to.gln)
+
+    def taking_back(self, epcs: str | Iterable[str], sender: "Party") -> Members:
+        return self.teller.taking_back(_listed(epcs), self.world.passes(), sender=sender.gln)
 
     def dispensing(self, epcs: str | Iterable[str]) -> Members:
         return self.teller.dispensing(_listed(epcs), self.world.passes())
@@ -205,6 +226,17 @@ class World:
             voucher.key,
         )
 
+    def entrusts(self, party: Party) -> CustodialKey:
+        """The node makes a key for the party, which the authority vouches for: from now on it signs at its word."""
+        key = custodial.make(party.partner, now=self.now)
+        public = PublicKey(Algorithm(key.alg), bytes(key.public))
+        said = statements.Key(
+            about=party.gln, kid=public.kid, alg=ALGORITHMS[public.alg], public=public.raw,
+            **self._from(self.authority),
+        )  # fmt: skip
+        self.registers(said, self.authority.key)
+        return key
+
     def revokes(self, key: PrivateKey, of: Party, by: Party, compromised: datetime | None = None) -> None:
         """Whoever may takes a party's key out of use, with the key it has now."""
         said = statements.KeyRevocation(about=of.gln, kid=key.public.kid, compromised=compromised, **self._from(by))
@@ -218,6 +250,23 @@ class World:
     def takes_back(self, entry: str, of: Party, by: Party) -> str:
         """What was given by that entry holds no more."""
         return self.registers(statements.Revocation(about=of.gln, entry=entry, **self._from(by)), by.key)
+
+    def holds(self, by: Party, kind: str = "recall", *, signed_by: Party | None = None, **what: Any) -> str:
+        """What `epc`, or `gtin` with `lot` or `first` and `last`, names stays where it is."""
+        signer = signed_by or by
+        members = {"hold": statements.HoldKind(kind), "reason": "particles found", **what}
+        said = statements.Hold(about=by.gln, **members, **self._from(signer))
+        return self.registers(said, signer.key)
+
+    def releases(self, entry: str, of: Party, by: Party | None = None) -> str:
+        signer = by or of
+        said = statements.Release(about=of.gln, entry=entry, reason="cleared", **self._from(signer))
+        return self.registers(said, signer.key)
+
+    def grants(self, party: Party, to: Party, *gtins: str, until: datetime | None = None) -> str:
+        """The party lets another read what it may read itself."""
+        said = statements.Grant(about=party.gln, to=to.gln, gtins=gtins or None, valid_to=until, **self._from(party))
+        return self.registers(said, party.key)
 
     def lets_issue(self, party: Party, *gtins: str) -> str:
         said = statements.Prefix(about=party.gln, gtins=gtins, **self._from(self.authority))

@@ -4,9 +4,11 @@
 
 To the byte, in the manner of FORMATS:
 
-* A leaf is the RFC 8785 JSON array `["a", salt, record, reader, subject, what, purpose, at]`: the record's key, a
-  number that ascends; the reader's GLN; the canonical EPC, or what else was asked for; what of it; why; when, in UTC
-  with six decimals and Z. Leaves stand in the order of their records, under the tree of FORMATS section 3.
+* A leaf is the RFC 8785 JSON array `["a", salt, record, reader, subject, what, purpose, at, reason, in hand]`: the
+  record's key, a number that ascends; the reader's GLN; the canonical EPC, or what else was asked for; what of it; why;
+  when, in UTC with six decimals and Z; of a verification, the reason it was answered with, else null, and whether all
+  four elements of the pack came and were right. Leaves stand in the order of their records, under the tree of FORMATS
+  section 3.
 * `salt` is as in FORMATS section 4, of the interval's secret, the path `["access"]` and the record's key in decimal.
 * The interval is the RFC 8785 JSON array `["access", 1, log, sequence, after, upto, closed, [n, root]]`: the log's
   origin; the interval's number, from 1; the key of the last record before it, and of the last in it; when it was
@@ -20,7 +22,6 @@ that a reading was recorded when it happened; all others learn from the log that
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 
 from django.conf import settings
 from django.db import IntegrityError, OperationalError, connection, transaction
@@ -28,10 +29,11 @@ from django.db.models import Max
 
 from ledger import log
 from ledger.tasks import ring
-from ledger.tlog.merkle import HASH_SIZE, Growing, leaf_hash
+from ledger.tlog.merkle import HASH_SIZE, Growing, inclusion_proof
 from partners.models import AccessRecord
 
 from .bulk import is_postgresql
+from .bundle.reading import interval_entry, record_leaf
 from .epcis.jcs import JSON, encode
 from .models import AccessInterval
 from .statements import b64
@@ -105,9 +107,22 @@ def leaf_hashes(rows: Iterable[AccessRecord], secret: bytes) -> Iterator[tuple[i
     """Each record's key and leaf hash."""
     salt = salts(secret, "access")
     for row in rows:
-        at = row.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        leaf: list[JSON] = ["a", b64(salt(str(row.pk))), row.pk, row.reader, row.subject, row.what, row.purpose, at]
-        yield row.pk, leaf_hash(encode(leaf))
+        yield row.pk, record_leaf(salt(str(row.pk)), told(row))
+
+
+def told(row: AccessRecord) -> list[JSON]:
+    """What stands in a record, in the order of its leaf."""
+    at = row.at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return [row.pk, row.reader, row.subject, row.what, row.purpose, at, row.reason, row.in_hand]
+
+
+def proven(row: AccessRecord, interval: AccessInterval) -> tuple[int, bytes, str, list[bytes]]:
+    """Of a record, the index of its leaf in its interval's tree, its salt, its text, and its inclusion proof."""
+    stored = bytes(interval.leaves)
+    leaves = [stored[at : at + HASH_SIZE] for at in range(0, len(stored), HASH_SIZE)]
+    salt, said = salts(bytes(interval.secret), "access")(str(row.pk)), told(row)
+    index = leaves.index(record_leaf(salt, said))
+    return index, salt, encode(said).decode(), inclusion_proof(leaves, index)
 
 
 def interval_bytes(interval: AccessInterval) -> bytes:
@@ -122,5 +137,4 @@ def interval_bytes(interval: AccessInterval) -> bytes:
 
 
 def entry_of(interval: AccessInterval) -> bytes:
-    salted = b"unitproof/access/v1\0" + bytes(interval.entry_salt) + interval_bytes(interval)
-    return sha256(salted).digest()
+    return interval_entry(bytes(interval.entry_salt), interval_bytes(interval))

@@ -1,6 +1,6 @@
 """One event, applied to what it names: what moves, what is only seen, what may not be (ARCHITECTURE section 4). Pure.
 
-    commission, pack, unpack, ship, receive, dispense, decommission, observe
+    commission, pack, unpack, ship, receive, ..., observe         the steps of `custody.py`
       └─ rules: takes? ──> moved, or seen with an exception, or refused
            └─ changes: begin, settle, count, put in, take out
 
@@ -14,7 +14,7 @@ from partners.gs1.identifiers import is_sgtin
 from .custody import MOVES, PLAIN, TERMINAL, TRADES, EventPlan, Status, Step, empties, new_owner
 from .errors import Conflict, Refusal
 from .facts import Change, Custody, ItemState, Packing, Recorded, just_after, with_all_above
-from .lawful import Lawful, unknown_item
+from .lawful import ON_HOLD, TAKES_BACK, Lawful, unknown_item
 
 BEGUN_ANEW = "begun_anew"
 
@@ -28,7 +28,7 @@ class Act(Lawful):
         try:
             self._take_step()
         except Refusal as refusal:
-            if isinstance(refusal, Conflict) or refusal.code == "unknown_item":
+            if isinstance(refusal, Conflict) or refusal.code in ("unknown_item", ON_HOLD):
                 refusal.contradictions = tuple(self._contradictions())
             raise
         if self.raises:  # a container that is packed or unpacked further moves again
@@ -45,6 +45,10 @@ class Act(Lawful):
             if self.step in TRADES and not self.by_others:
                 self._check_authorized(self.facts.consignees.get(self.position))
             _STEPS.get(self.step, Act._move_named)(self)
+            if self.step in (Step.SHIP, Step.PACK):
+                self._check_resale()
+            elif self.step is Step.RETURN:
+                self.result.taken_back.update(self.event.epcs)
 
     def _stands_at(self) -> str:
         """Its own time. Clocks differ, and whoever has an item may say late what it did: of what it moves then, the
@@ -73,6 +77,8 @@ class Act(Lawful):
             else:
                 self._check_unused(item)
                 self._take_over(item)
+        if not others:
+            self._check_allocated()
 
     def _raise(self, epc: str, item: ItemState | None) -> None:
         """What others told of its beginning, its licensee now says itself."""
@@ -102,6 +108,8 @@ class Act(Lawful):
         parent = self._parent()
         if parent is None:
             self._check_may_begin_packed()
+            if self._is_held_up(ItemState(self._parent_id)):
+                return self._all_seen()
         elif not self._takes_container(parent):
             return self._all_seen()
         elif parent.parent is not None:
@@ -202,7 +210,7 @@ class Act(Lawful):
         self._count(child, before)
 
     def _move_named(self) -> None:
-        """Ship, dispense, decommission, observe: what the event names, with all that is in it."""
+        """Ship, call off, dispense, observe, ...: what the event names, with all that is in it."""
         if self.step is Step.SHIP and not self.by_others and self._consignee is None:
             raise Refusal(
                 "a shipment says to whom",
@@ -219,6 +227,9 @@ class Act(Lawful):
         """Whether the item moved; it is seen if it did not."""
         item = self._known(epc)
         if item is None:
+            if self._is_held_up(ItemState(epc)):
+                self.seen.add(epc)
+                return False
             self._move(self._first_sight(epc))
         elif _is_inside(item, named) or not self._takes(item):
             self.seen.add(epc)
@@ -239,6 +250,8 @@ class Act(Lawful):
                 if self._move_one(epc, named):
                     senders.add(sender)
             except Refusal as refusal:
+                if refusal.code == ON_HOLD:  # no more and no other than was shipped: it has to stay in there
+                    raise
                 extra.append(refusal)
         for problem in extra:
             self._except_extra(problem, senders)
@@ -294,6 +307,7 @@ class Act(Lawful):
             self.result.begun_again.append((item, item.begun))
         item.begun, item.begun_by_others = self.position, self.by_others
         item.status, item.possessor, item.owner, item.consignee = Status.HELD, self.party, self.party, None
+        item.owner_before = None
         item.last_time = self.time
         return item
 
@@ -313,17 +327,25 @@ class Act(Lawful):
         return item
 
     def _settle(self, item: ItemState, *, received: bool = False) -> None:
-        """The custody after the step. Implied receipt: a consignee who does more than look at a whole shipment."""
+        """The custody after the step. Implied receipt: a consignee who does more than look at a whole shipment. What
+        its sender calls off, or takes back from a consignee who never told of it, is whose it was before."""
         moves = self.step is not Step.OBSERVE
         if item.status is Status.IN_TRANSIT and (moves or (received and item.consignee == self.party)):
-            item.status, item.possessor, item.consignee = Status.HELD, self.party, None
+            is_back = self.step in TAKES_BACK and item.possessor == self.party != item.consignee
+            item.owner = (is_back and item.owner_before) or item.owner
+            item.status, item.possessor, item.consignee, item.owner_before = Status.HELD, self.party, None, None
         if moves and self.by_others:
             item.possessor = self.party
         item.status = MOVES.get((item.status, self.step), item.status)
         item.last_time = self.at
         if self.step is Step.SHIP:
             item.consignee = self._consignee
-            item.owner = new_owner(self.event) or item.owner
+            self._sell(item)
+
+    def _sell(self, item: ItemState) -> None:
+        buyer = new_owner(self.event)
+        if buyer not in (None, item.owner):
+            item.owner, item.owner_before = buyer, item.owner
 
     def _count(self, item: ItemState, before: Custody) -> None:
         item.sequence += 1
@@ -338,7 +360,7 @@ class Act(Lawful):
         before = self._before(child) if (implied or differs) and not fresh else None
         if child.parent is not None:
             self._take_out(child)
-        child.status, child.possessor, child.consignee = Status.HELD, self.party, None
+        child.status, child.possessor, child.consignee, child.owner_before = Status.HELD, self.party, None, None
         child.sequence += 1
         child.changed, child.head, child.last_time = True, self.position, self.at
         self._contain(child, parent, child.differs_from(parent), before=before)
@@ -362,8 +384,9 @@ class Act(Lawful):
         """End a containment; the child takes the custody of what it was in."""
         assert child.parent is not None
         self.taken[child.epc] = child.head if child.standing is None else child.standing
-        outer = child.outermost
+        outer, unshipped = child.outermost, child.owner_unshipped
         child.status, child.possessor, child.owner = outer.status, outer.possessor, child.owner_now
+        child.owner_before = None if unshipped == child.owner else unshipped
         child.consignee, child.last_time = outer.consignee, max(outer.last_time, child.last_time)
         self.result.closings.append((child, child.packing, self.position))
         child.parent, child.standing, child.container_owner, child.changed = None, None, None, True
@@ -390,6 +413,7 @@ _STEPS: Mapping[Step, Callable[[Act], None]] = {
     Step.PACK: Act._pack,
     Step.UNPACK: Act._unpack,
     Step.RECEIVE: Act._receive,
+    Step.RETURN: Act._receive,
 }
 
 

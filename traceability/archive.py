@@ -294,7 +294,7 @@ class _Examination:
         self.report.witnesses = tuple(sorted(self.vouched.witnesses))
 
     def _rights(self) -> None:
-        self.rights = Rights(self.policy, self.origin)
+        self.rights = Rights(self.policy, self.origin, off=BY_NODE)
         for index, files in self._folders(REGISTRATIONS):
             if files != _REGISTERED:
                 self._refuse("file_missing", "the files of a registration", expected=" ".join(sorted(_REGISTERED)))
@@ -307,8 +307,6 @@ class _Examination:
                 self.erasures[index] = opened.payload
             elif self._is_operators(opened, index):
                 self._said_by_node(opened)
-            elif isinstance(opened.payload, Location):
-                self._said_by_authority(opened, index)
             else:
                 self.rights.tell(Entered(index, salt, envelope))
             self._count(REGISTRATIONS)
@@ -321,13 +319,6 @@ class _Examination:
         governs = (opened.issuer, opened.signed.kid) in self.rights.rules.at(index).governor_keys
         is_free = not governs and not self.rights.rules.governed
         return isinstance(opened.payload, Location) or (isinstance(opened.payload, PARTICIPATION) and is_free)
-
-    def _said_by_authority(self, opened: Opened[Statement], index: int) -> None:
-        public = self.rights.rules.at(index).authority_keys.get((opened.issuer, opened.signed.kid))
-        if public is None:
-            self._refuse("authority_needed", "only an authority of the policy, or the node, may say this")
-        self._for_this_log(opened)
-        opened.signed.check(public)
 
     def _said_by_node(self, opened: Opened[Statement]) -> None:
         self._for_this_log(opened)

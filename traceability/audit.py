@@ -3,8 +3,9 @@
     the log (`ledger/audit.py`) ─> statements and what they carry (`rehash.py`) ─> custody (`replay.py`) ─> Audit
 
 An incremental audit computes the whole tree, and reads of the rest what the log did not have at the last clean one. A
-full one reads everything, and replays custody. Each difference has the time from which on others could have seen what
-was there before, and the window in which it was changed: since the last clean audit that read it.
+full one reads everything, and replays custody, submission by submission as it reads them. Each difference has the time
+from which on others could have seen what was there before, and the window in which it was changed: since the last clean
+audit that read it.
 
 Not audited is `ApiToken`: how a party's systems log in is in no log. Nor `Draft`, which has no force; nor the words
 that a `Sighting` keeps about why it was refused. A submission that was accepted, never came into the log, and
@@ -12,7 +13,7 @@ was taken out whole is missed by its submitter alone, who has the promise.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -28,9 +29,10 @@ from ledger.errors import SignerRefuses
 from ledger.models import Checkpoint, Entry, Log
 from ledger.tlog.checkpoint import Checkpoint as Remembered
 
-from . import rehash, replay
+from . import rehash, tally
 from .bulk import is_postgresql
 from .models import Audit
+from .replay import Replay
 from .rights import Rights
 
 KEPT = 1000  # differences that are kept of one audit
@@ -40,7 +42,7 @@ BROKEN_OFF = timedelta(hours=6)  # after which an audit that did not finish is n
 #: What only a replay shows is not looked for where these, on which it rests, differ.
 _RESTS_ON = frozenset(
     {"traceability_submission", "traceability_registration", "traceability_event", "partners_signingkey",
-     "partners_prefix", "ledger_entry"}
+     "partners_prefix", "partners_licence", "partners_hold", "ledger_entry"}
 )  # fmt: skip
 
 
@@ -137,27 +139,39 @@ def differences(
     """Everything that is not as it should be, as far as this audit reads."""
     auditor, rights = Auditor.of_this_node(), Rights.of_this_node(keys.node_key().public)
     last = None if row.full else _clean().order_by("-pk").first()
-    stood = True  # what the replay rests on
     of_log = ledger.differences(auditor, remembered=remembered, since=row.since, now=now, progress=progress)
-    for difference in chain(
-        _as_far_as_it_can_be_read(_LOG, of_log),
-        _as_far_as_it_can_be_read("traceability_registration", rehash.registrations(rights)),
-        _as_far_as_it_can_be_read(_GRANTED, rights.rows()),
-        _as_far_as_it_can_be_read("traceability_submission", rights.certificates(row.since)),
-        _as_far_as_it_can_be_read(_HANDED_IN, rehash.submissions(rights, row.since, progress)),
-        _as_far_as_it_can_be_read("traceability_sighting", rehash.sightings(rights, last.started if last else None)),
-        _as_far_as_it_can_be_read(_READ, rehash.access_intervals(row.since)),
-        rehash.unclaimed(row.since),
-        rehash.orphans() if row.full else (),
-    ):
-        stood = stood and not any(table in _RESTS_ON for table in difference.table.split(", "))
-        yield difference
-    if row.full and stood:
-        yield from replay.differences(progress)
+    agrees = rests = True  # whether custody comes out as it is stored, and what it rests on is whole
+    with tally.begun() if row.full else nullcontext() as again:
+        for difference in chain(
+            _as_far_as_it_can_be_read(_LOG, of_log),
+            _as_far_as_it_can_be_read("traceability_registration", rehash.registrations(rights)),
+            _as_far_as_it_can_be_read(_GRANTED, rights.rows()),
+            _as_far_as_it_can_be_read("traceability_submission", rights.certificates(row.since)),
+            _as_far_as_it_can_be_read(_HANDED_IN, rehash.submissions(rights, row.since, progress, again)),
+            _as_far_as_it_can_be_read(
+                "traceability_sighting", rehash.sightings(rights, last.started if last else None)
+            ),
+            _as_far_as_it_can_be_read(_READ, rehash.access_intervals(row.since)),
+            rehash.unclaimed(row.since),
+            rehash.orphans(again.real) if again else (),
+        ):
+            if again and not _RESTS_ON.isdisjoint(difference.table.split(", ")):
+                rests = False
+                again.give_up()
+            yield difference
+        if again and rests:
+            agrees = again.agrees()
+    replay = Replay()
+    if not agrees:
+        yield from replay.differences()
+    row.replayed = (rests and replay.is_whole) if row.full else None
 
 
 _LOG = "ledger_log, ledger_entry, ledger_tile, ledger_checkpoint, ledger_cosignature, ledger_anchor"
-_GRANTED = "partners_signingkey, partners_prefix, partners_licence, partners_partner, traceability_legalhold"
+_GRANTED = (
+    "partners_signingkey, partners_prefix, partners_delegation, partners_licence, partners_hold, partners_grant, "
+    "partners_location, partners_partner, traceability_legalhold"
+)
 _HANDED_IN = "traceability_submission, traceability_event"
 _READ = "traceability_accessinterval, partners_accessrecord"
 _NOT_TEXT = "Could not decode to UTF-8"  # by SQLite's driver

@@ -24,7 +24,10 @@ def _quoted(names: Iterable[str]) -> str:
 
 def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row]) -> None:
     """Add rows to the model's table; `columns` are its column names."""
-    table = model._meta.db_table
+    insert_into(model._meta.db_table, columns, rows)
+
+
+def insert_into(table: str, columns: Sequence[str], rows: Iterable[Row]) -> None:
     with connection.cursor() as cursor:
         if is_postgresql():
             copying = cursor.copy(f'COPY "{table}" ({_quoted(columns)}) FROM STDIN')
@@ -38,6 +41,23 @@ def insert(model: type[models.Model], columns: Sequence[str], rows: Iterable[Row
                 f'INSERT INTO "{table}" ({_quoted(columns)}) VALUES ({marks})',  # noqa: S608
                 list(rows),
             )
+
+
+def insert_new(rows: Sequence[models.Model]) -> None:
+    """Add rows, all of one model, but for those that a constraint says are there already. One statement."""
+    if not rows:
+        return
+    fields = [each for each in rows[0]._meta.concrete_fields if not each.primary_key]
+    values = [[each.get_db_prep_save(getattr(row, each.attname), connection) for each in fields] for row in rows]
+    into = f'"{rows[0]._meta.db_table}" ({_quoted(str(each.column) for each in fields)})'
+    with connection.cursor() as cursor:
+        if is_postgresql():
+            arrays = ", ".join(f"%s::{each.db_type(connection)}[]" for each in fields)
+            sql = f"INSERT INTO {into} SELECT * FROM unnest({arrays}) ON CONFLICT DO NOTHING"  # noqa: S608
+            cursor.execute(sql, [list(column) for column in zip(*values, strict=True)])
+        else:
+            marks = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT OR IGNORE INTO {into} VALUES ({marks})", values)  # noqa: S608
 
 
 def update(model: type[models.Model], keys: dict[str, str], columns: dict[str, str], rows: Sequence[Row]) -> None:
@@ -76,9 +96,14 @@ def draw_keys(model: type[models.Model], count: int) -> list[int]:
             cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [table])  # asked once: it is looked up each time
             cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [*cursor.fetchone(), count])
             return [key for (key,) in cursor.fetchall()]
-        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])  # the write lock is held
-        (last,) = cursor.fetchone() or (0,)
+        cursor.execute(_LAST_KEY.format(table=table), [table])  # the write lock is held
+        (last,) = cursor.fetchone()
         return list(range(last + 1, last + 1 + count))
+
+
+#: Where another table hides the model's, as beside a replay, nobody counts its keys.
+_LAST_KEY = """SELECT max(coalesce((SELECT seq FROM main.sqlite_sequence WHERE name = %s), 0),
+    coalesce((SELECT max(id) FROM {table}), 0))"""
 
 
 def select_by(
@@ -89,13 +114,15 @@ def select_by(
     if is_postgresql():
         found = f"SELECT * FROM {table} AS found WHERE found.{column} = named.value AND {where} OFFSET 0"  # noqa: S608
         return select_in(f"SELECT {columns} FROM {{values}} CROSS JOIN LATERAL ({found}) AS found", values, kind)  # noqa: S608
-    joined = f"{table} AS found ON found.{column} = named.value AND {where}"
-    return select_in(f"SELECT {columns} FROM {{values}} CROSS JOIN {joined}", values, kind)  # noqa: S608
+    found = f"{table} AS found WHERE found.{column} = named.value AND {where}"
+    return select_in(f"SELECT {columns} FROM {{values}} CROSS JOIN {found}", values, kind)  # noqa: S608
 
 
-def select_in(sql: str, values: Sequence[Any], kind: str) -> list[Any]:
+def select_in(
+    sql: str, values: Sequence[Any], kind: str, *, before: Sequence[Any] = (), after: Sequence[Any] = ()
+) -> list[Any]:
     """Rows of `sql`, in which `{values}` stands for a relation `named(value)` that holds `values`; `kind` is their
-    PostgreSQL type."""
+    PostgreSQL type. `before` and `after` are the parameters that stand before it and after."""
     if not values:
         return []
     if kind == "bytea":
@@ -105,7 +132,7 @@ def select_in(sql: str, values: Sequence[Any], kind: str) -> list[Any]:
     else:
         relation = "json_each(%s) AS named"
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(values=relation), [dumps(values)])
+        cursor.execute(sql.format(values=relation), [*before, dumps(values), *after])
         return cursor.fetchall()
 
 

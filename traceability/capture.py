@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import TypeVar
+from uuid import UUID
 from zlib import compress
 
 from django.conf import settings
@@ -24,11 +25,12 @@ from ledger.failpoint import failpoint
 from ledger.models import Entry
 from ledger.tlog import cose
 from ledger.tlog.errors import LogError
-from partners import access, prefixes, prepared
+from partners import access, prepared
 from partners.errors import PartnerError
 from partners.gs1.identifiers import is_sgtin
 from partners.models import Partner
 from partners.signing_keys import lock_issuer, speaking_key
+from partners.still import keep_still
 
 from . import claims, custody, records, statements
 from .custody import PLAIN, EventPlan, Step
@@ -38,7 +40,7 @@ from .epcis.jcs import encode
 from .epcis.limits import Limits
 from .errors import Conflict, NotSigned, Refusal, StaleHead
 from .facts import Judgement
-from .lawful import unknown_item
+from .lawful import ALREADY_RECEIVED, ON_HOLD, unknown_item
 from .loading import load
 from .models import Draft, Submission
 from .ordering import application_order
@@ -127,7 +129,10 @@ def _concealed(document: Document, loaded: records.Loaded, party: str) -> frozen
 
 def _tells_too_much(conflict: Conflict, others: Collection[str]) -> bool:
     """Whether it says more of another party's item than that it is not one's own. Who may issue a serial number may
-    know that it was used; of logistic units, anybody may issue some."""
+    know that it was used; of logistic units, anybody may issue some. That it is too late to call a shipment off, only
+    those are told who had the item."""
+    if conflict.code == ALREADY_RECEIVED:
+        return False
     licensed = conflict.code == "already_commissioned" and is_sgtin(conflict.epc or "")
     return conflict.epc in others and not licensed
 
@@ -135,14 +140,19 @@ def _tells_too_much(conflict: Conflict, others: Collection[str]) -> bool:
 # ---- drafts ---------------------------------------------------------------------------------------------------------
 
 
-def draft(received: bytes, submitter: Partner, *, content_type: str | None, now: datetime) -> Draft:
+def draft(
+    received: bytes, submitter: Partner, *, content_type: str | None, now: datetime, submission: UUID | None = None
+) -> Draft:
     """What `submitter` would have to sign for this document. The same bytes from the same party give the same draft,
-    for as long as the heads it was made over are those of its items."""
+    for as long as the heads it was made over are those of its items. A new one is called `submission`, if the caller
+    has an id that nothing was accepted under."""
     document = read(received, content_type, now)
-    return _again(lambda: _draft(received, document, submitter, content_type or "", now))
+    return _again(lambda: _draft(received, document, submitter, content_type or "", now, submission or uuid.uuid4()))
 
 
-def _draft(received: bytes, document: Document, submitter: Partner, content_type: str, now: datetime) -> Draft:
+def _draft(
+    received: bytes, document: Document, submitter: Partner, content_type: str, now: datetime, submission: UUID
+) -> Draft:
     judged = _judge_discreetly(document, submitter, now)
     digest = sha256(received).digest()
     kept = Draft.objects.filter(submitter=submitter.gln, document_sha256=digest).first()
@@ -150,10 +160,8 @@ def _draft(received: bytes, document: Document, submitter: Partner, content_type
         return kept
     opening = Opening.draw(judged.loaded.told)
     tree = _grow_unlocked(judged, received, opening)
-    submission = str(uuid.uuid4())
-    signed = payload(
-        tree, log=settings.LOG_ORIGIN, submitter=submitter.gln, submission=submission, time=now.replace(microsecond=0)
-    )
+    at = now.replace(microsecond=0)
+    signed = payload(tree, log=settings.LOG_ORIGIN, submitter=submitter.gln, submission=str(submission), time=at)
     expires = (now + DRAFT_KEPT).replace(microsecond=0)
     value = _draft_value(judged, tree, opening, signed, expires)
     with transaction.atomic():
@@ -174,7 +182,7 @@ def _draft(received: bytes, document: Document, submitter: Partner, content_type
 def _judge_discreetly(document: Document, submitter: Partner, now: datetime) -> Judged:
     """As nothing is signed yet: of another party's items one is told as if they were unknown, and that one has asked
     about them is kept (invariant I7)."""
-    loaded = load(document, submitter.gln, lock=False)
+    loaded = load(document, submitter.gln, lock=False, now=now)
     others, concealed = _of_others(document, loaded, submitter.gln), _concealed(document, loaded, submitter.gln)
     asked: Collection[str] = others
     try:
@@ -328,15 +336,16 @@ def _accept(
     now: datetime,
 ) -> Accepted:
     with transaction.atomic():
-        # 4  the issuer's keys stay as they are until we are done; so do prefixes, where items begin
+        # 4  the issuer's keys stay as they are until we are done; so do prefixes, where items begin, and holds
         if not BEGINS.isdisjoint(map(custody.step_of, document.events)):
-            prefixes.hold()
+            keep_still("prefixes")
+        keep_still("holds")
         _check_signature(opened, said.submitter)
         if known := _known(said):  # it came twice at once
             return Accepted(known, created=False)
         # 5  what was signed is this document, told as its events' parties tell it
         _check_document(received, opening, said)
-        loaded = load(document, said.submitter, lock=True)
+        loaded = load(document, said.submitter, lock=True, now=now)
         _check_told(opening, loaded)
         # 6  the items, locked; every event, by the rules
         judged = _judge_openly(document, loaded, said.submitter)
@@ -353,7 +362,7 @@ def _accept(
         keys = records.draw_event_keys(judged.order)
         records.write_events(submission.pk, keys, document, loaded, judged.judgement, tree)
         failpoint("capture.events")
-        records.write_custody(keys, loaded, judged.judgement, tree, judged.order, now)
+        records.write_custody(keys, loaded, judged.judgement, tree.grown, judged.order, now)
         if judged.judgement.contradictions:
             claim = claims.Claim(said.submitter, received, bytes(opening), opened.envelope)
             claims.keep_taken(judged.judgement.contradictions, claim, now=now)
@@ -403,6 +412,12 @@ def _judge_openly(document: Document, loaded: records.Loaded, submitter: str) ->
         told = Conflict(detail, code="not_holder", where=conflict.where, epc=conflict.epc)
         told.contradictions = conflict.contradictions
         raise told from conflict
+    except Refusal as refusal:
+        if refusal.code != ON_HOLD or refusal.epc not in others:
+            raise
+        told_less = Refusal(f"{refusal.epc} is on hold", code=ON_HOLD, where=refusal.where, epc=refusal.epc)
+        told_less.contradictions = refusal.contradictions
+        raise told_less from refusal
 
 
 def _check_payload(tree: Tree, said: statements.Submission) -> None:
@@ -445,6 +460,6 @@ def _record(
         warnings=[{"code": w.code, "where": w.where, "detail": w.detail} for w in judged.document.warnings],
         entry=entry,
         promise=promise,
-        rules=custody.VERSION,
+        rules=judged.loaded.board.facts.rules,
         accepted=now,
     )

@@ -6,8 +6,12 @@ from typing import Any
 import structlog
 from celery import Celery
 from celery.signals import setup_logging, task_postrun, task_prerun
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "traceability.settings")
+# By the name of the scheme, not by the setting `broker_transport`: by that, kombu drops the TLS of a `rediss://`.
+TRANSPORT_ALIASES.update(dict.fromkeys(("redis", "rediss"), "traceability.broker:Transport"))
+TRANSPORT_ALIASES["sentinel"] = "traceability.broker:SentinelTransport"
 
 app = Celery("unitproof")
 app.config_from_object("django.conf:settings", namespace="CELERY")

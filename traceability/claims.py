@@ -6,6 +6,9 @@ from datetime import datetime
 from hashlib import sha256
 from zlib import compress
 
+from django.db import transaction
+
+from . import alarms, bulk
 from .errors import Conflict
 from .facts import Exceptional
 from .models import Sighting
@@ -28,13 +31,17 @@ def keep_refused(conflicts: Sequence[Conflict], claim: Claim, *, now: datetime) 
     if not Sighting.objects.filter(statement_sha256=rows[0].statement_sha256).exists():
         rows[0].statement, rows[0].opening = claim.statement, claim.opening
         rows[0].document = compress(claim.received)
-    Sighting.objects.bulk_create(rows, ignore_conflicts=True)  # however often it is sent
+    with transaction.atomic():
+        bulk.insert_new(rows)  # however often it is sent
+        alarms.notice_claims(rows, now=now)
 
 
 def keep_taken(contradictions: Iterable[Exceptional], claim: Claim, *, now: datetime) -> None:
     """What an accepted submission says of items that it does not move, because they are elsewhere."""
     told = {each.epc: (each.epc, each.code, each.detail) for each in contradictions}
-    Sighting.objects.bulk_create(_rows(told.values(), claim, now), ignore_conflicts=True)
+    rows = list(_rows(told.values(), claim, now))
+    bulk.insert_new(rows)
+    alarms.notice_claims(rows, now=now)
 
 
 def drop_copy(statement: bytes) -> None:

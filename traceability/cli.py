@@ -2,8 +2,14 @@
 
 keygen ─> enrol ─> prefix       who speaks, who may issue what
 delegate, licence; revoke       who may act for whom, and trade when; and no longer
-submit, or sign; collect        what happened; that it is in the log
+hold ─> release; grant          what stays where it is; who else may read
+pool ─> serials ─> report       numbers for packs; which of them a line has printed
+jobs                            what takes a node longer than a second
+commission, pack, ship, ...     what happened, by scans
+submit, or sign; collect        what happened, in EPCIS; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
+products, places                what goods and sites are; `cli_master.py`
+labels                          what stands on packs and pallets; needs no node
 watch                           what a node has under one's name
 accuse ─> convict               who signed what nobody honest signs
 """
@@ -18,31 +24,48 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from ledger.tlog.cose import Algorithm, PrivateKey
+from ledger.tlog.cose import Algorithm, PrivateKey, PublicKey
 from ledger.tlog.errors import BadProof, BadSignature, LogError, PolicyNotMet
 from partners.gs1.application_identifiers import check
 from partners.gs1.element_string import parse_scan
 from partners.gs1.errors import Gs1Error
+from partners.gs1.identifiers import canonical
 
+from . import (
+    cli_anchors,
+    cli_jobs,
+    cli_moves,
+    cli_readers,
+    cli_returns,
+    cli_transactions,
+    receipts,
+    reporting,
+    statements,
+)
 from . import convict as evidence
-from . import receipts, reporting, statements
 from .archive import examine_archive, is_archive
+from .bundle.anchored import is_anchored
 from .bundle.check import examine
+from .bundle.reading import is_reading
 from .bundle.report import Step
 from .bundle.value import Bundle, MalformedBundle
+from .epcis.documents import kind_of
 from .epcis.errors import DocumentError
 from .errors import NodeError
+from .labels.stock import FORM as SIZES
+from .labels.stock import NAMED as STOCKS
+from .moving import MOVES
 from .policy import Policy
 from .rules import named, without_log_lines
 from .statements import KeyAlgorithm, StatementError, b64
 from .submission import Draft, Opening
 
 if TYPE_CHECKING:
-    from .client import Node
+    from .client import Node, Submitted
     from .watching import Finding, Watcher
 
 ALGORITHMS = {"ed25519": Algorithm.ED25519, "p-256": Algorithm.ESP256}
@@ -63,7 +86,7 @@ def keygen(args: argparse.Namespace) -> None:
 
 def enrol(args: argparse.Namespace) -> None:
     """Register a key for a party: vouched for by an authority, or by an earlier key of the party."""
-    public = _key(args.new_key).public
+    public = args.new_public or _key(args.new_key).public
     with _node(args) as node:
         said = statements.Key(
             about=args.about or args.gln,
@@ -123,6 +146,60 @@ def licence(args: argparse.Namespace) -> None:
         _register(node, said, args)
 
 
+def hold(args: argparse.Namespace) -> None:
+    """Keep a pack, a container or a product where it is: not packed, shipped or dispensed until it is released."""
+    with _node(args) as node:
+        said = statements.Hold(
+            about=args.about or args.gln,
+            hold=args.kind,
+            reason=args.reason,
+            epc=args.epc and _canonical(args.epc),
+            gtin=args.gtin,
+            lot=args.lot,
+            first=args.first,
+            last=args.last,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+def release(args: argparse.Namespace) -> None:
+    """Let go of what a hold keeps back: by whoever set it, or an authority."""
+    about = args.about or args.gln
+    with _node(args) as node:
+        said = statements.Release(about=about, entry=args.entry, reason=args.reason, **node.said_by(args.gln))
+        _register(node, said, args)
+
+
+def grant(args: argparse.Namespace) -> None:
+    """Let another party read what one may read: all, or of some products; `revoke` ends it."""
+    with _node(args) as node:
+        said = statements.Grant(
+            about=args.about or args.gln,
+            to=args.to,
+            gtins=tuple(sorted(set(args.gtin))) or None,
+            valid_to=args.valid_to,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+def anchor(args: argparse.Namespace) -> None:
+    """Anchor the hash of any data, with a pointer to it: `anchored` fetches the proof, and `verify` compares."""
+    with _node(args) as node:
+        _register(node, cli_anchors.statement(args, node.said_by(args.gln)), args)
+
+
+def anchored(args: argparse.Namespace) -> None:
+    """Fetch the proof of data that was anchored."""
+    cli_anchors.fetch(args, _node)
+
+
+def _canonical(text: str) -> str:
+    """The one form of whatever names an item: a scan, a Digital Link, a URN."""
+    return canonical(_epc(text))
+
+
 # ---- rules ----------------------------------------------------------------------------------------------------------
 
 
@@ -172,6 +249,88 @@ def _register(node: "Node", said: statements.Statement, args: argparse.Namespace
     print(f"registered as entry {done.entry}")
 
 
+def readers(args: argparse.Namespace) -> None:
+    """Who has looked at an item of yours, and why; and the proof that a reading was recorded."""
+    if (args.epc is None) == (args.proof is None) or (args.proof is None) != (args.out is None):
+        detail, expected = "one or the other", "an item; or --proof NUMBER and --out FILE"
+        raise StatementError(detail, code="conflicting_parameters", where="readers", expected=expected)
+    cli_readers.show(args, _node, _epc)
+
+
+def check_returns(args: argparse.Namespace) -> int:
+    return cli_returns.check(args, _node)
+
+
+# ---- serial numbers -------------------------------------------------------------------------------------------------
+
+FORMS_OF_NUMBERS = {".csv": "text/csv", ".json": "application/json", ".xml": "application/xml"}
+
+
+def pool(args: argparse.Namespace) -> None:
+    """Have serial numbers of a product drawn by the node: a pool of them, or the one that is open."""
+    drawn = {"characters": args.characters} if args.characters else {"character_set": args.set}
+    with _node(args) as node:
+        found = node.open_pool(gtin=args.gtin, length=args.length, enforced=args.enforced, **drawn)
+    told = ", enforced" if found.get("enforced") else ""
+    print(reporting.plain(f"pool {found.get('pool')}: {found.get('left')} numbers left{told}"))
+
+
+def serials(args: argparse.Namespace) -> None:
+    """Get serial numbers from a pool, up to a million, and write them to a new file."""
+    request = args.request or str(uuid4())
+    with _new(args.out) as file, _node(args) as node:
+        try:
+            block = node.allocate(args.pool, request, args.count, args.expires)
+            file.write(node.numbers(block, FORMS_OF_NUMBERS.get(args.out.suffix.lower(), "text/csv")))
+        except NodeError as error:
+            if 400 <= getattr(error, "status", 0) < 500:  # asking again does not help
+                raise
+            again = f"the same with --request {request}: no number is given out twice for it"
+            raise NodeError(f"{error}\n  to ask again: {again}") from error
+    print(reporting.plain(f"{block.get('count')} numbers in {args.out}; block {block.get('block')}"))
+
+
+@contextmanager
+def _new(path: Path) -> Iterator[BinaryIO]:
+    """A file that was not there, and that only its owner reads; none, if it cannot be written to the end."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
+
+
+def report(args: argparse.Namespace) -> int:
+    """Check what a line has printed. Exit status 1 if a line is wrong; else a document to `submit` is written."""
+    from .client import told_of
+
+    with _reading(args.file) as data, _node(args) as node:
+        judged = node.check_report(data, _kind_of_report(data))
+    for each in told_of(judged, "wrong"):
+        print(reporting.plain(f"line {each.get('line')}: {each.get('code')} at {each.get('where')}: {_said(each)}"))
+    if judged.get("document") is None:
+        print(reporting.plain(f"{len(told_of(judged, 'wrong'))} of {judged.get('lines')} lines are wrong"))
+        return 1
+    args.out.write_text(json.dumps(judged["document"]))
+    print(reporting.plain(f"{judged.get('lines')} lines are right: `unitproof submit {args.out}` says so for good"))
+    return 0
+
+
+def _said(wrong: dict[str, Any]) -> str:
+    more = [f"{name} {wrong[name]}" for name in ("expected", "found") if wrong.get(name)]
+    return "; ".join([str(wrong.get("detail")), *more])
+
+
+def _kind_of_report(data: bytes) -> str:
+    """By its first character, as of a document; what is neither JSON nor XML is CSV."""
+    try:
+        return kind_of(data)
+    except DocumentError:
+        return "text/csv"
+
+
 # ---- documents ------------------------------------------------------------------------------------------------------
 
 
@@ -189,22 +348,34 @@ def submit(args: argparse.Namespace) -> None:
     received, key = args.document.read_bytes(), _key(args.key)
     with _node(args) as node:
         if args.offline:
-            done = node.submit_offline(received, key, args.offline, args.keep)
+            _accepted(node, node.submit_offline(received, key, args.offline, args.keep), args)
         else:
-            done = node.submit(received, key, args.keep)
-        for kind, told in (("warning", done.warnings), ("exception", done.exceptions)):
-            for each in told:
-                print(reporting.plain(f"{kind} {each}"), file=sys.stderr)
-        promise = statements.open_promise(done.promise).payload
-        print(f"accepted {done.id}; in the log by {promise.integrate_by:%H:%M:%S} UTC")
-        for each in (*done.of_others, *filter(None, [done.resent])):
-            print(each)
-        if args.keep:
-            done.keep(args.keep / done.id)
-            print(f"document, opening, statement and promise in {args.keep / done.id}")
-        if args.receipt:
-            sys.stdout.flush()  # that it is accepted is known while the log is waited for
-            _collect(node, done.id, args.receipt, args)
+            _accepted(node, node.submit(received, key, args.keep), args)
+
+
+def move(args: argparse.Namespace) -> None:
+    """Have a move drafted, and sign it as `submit` does; its document is made here."""
+    key = _key(args.key)
+    with _node(args) as node:
+        received = cli_moves.document(args.word, args, node)
+        _accepted(node, node.submit(received, key, args.keep), args)
+
+
+def _accepted(node: "Node", done: "Submitted", args: argparse.Namespace) -> None:
+    """Say what came of it, and keep what is to be kept."""
+    for kind, told in (("warning", done.warnings), ("exception", done.exceptions)):
+        for each in told:
+            print(reporting.plain(f"{kind} {each}"), file=sys.stderr)
+    promise = statements.open_promise(done.promise).payload
+    print(f"accepted {done.id}; in the log by {promise.integrate_by:%H:%M:%S} UTC")
+    for each in (*done.of_others, *filter(None, [done.resent])):
+        print(each)
+    if args.keep:
+        done.keep(args.keep / done.id)
+        print(f"document, opening, statement and promise in {args.keep / done.id}")
+    if args.receipt:
+        sys.stdout.flush()  # that it is accepted is known while the log is waited for
+        _collect(node, done.id, args.receipt, args)
 
 
 def collect(args: argparse.Namespace) -> None:
@@ -247,13 +418,23 @@ def _epc(text: str) -> str:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Check a proof bundle, or a party's archive: no network, no trust in whoever made it. Exit status 0 only if every
-    step holds."""
+    """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, or that
+    of a reading: no network, no trust in whoever made it. Exit status 0 only if every step holds."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data))
     if is_archive(args.file):
         return _verify_archive(args.file, policy, as_json=args.json)
     bundle = args.file.read_bytes()
+    if is_anchored(bundle):
+        compared = args.data.read_bytes() if args.data else None
+        return cli_anchors.verify(bundle, policy, compared, as_json=args.json)
+    if is_reading(bundle):
+        return cli_readers.verify(bundle, policy, as_json=args.json)
+    if args.data:
+        detail, expected = "only the proof of anchored data is compared with any", "a file that `anchored` fetched"
+        raise StatementError(detail, code="nothing_to_compare", where="--data", expected=expected)
+    if cli_transactions.checks(bundle):
+        return cli_transactions.verify(bundle, policy, as_json=args.json)
     report = examine(bundle, policy)
     if args.json:
         print(json.dumps(report.as_json(), indent=1))
@@ -304,29 +485,33 @@ def receipt(args: argparse.Namespace) -> int:
     """Check a receipt, a tlog-proof or a COSE Receipt: no network. Exit status 0 only if the entry is in the log."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data)).tlog
-    entry = _asked(args)
+    *others, last = _asked(args)
     with _reading(args.file) as data:
         try:
-            print(receipts.check(data, entry, policy))
+            for entry in others:
+                with suppress(BadProof):
+                    print(receipts.check(data, entry, policy))
+                    return 0
+            print(receipts.check(data, last, policy))
         except (BadProof, BadSignature, PolicyNotMet) as error:
             print(f"REFUSED\n{reporting.refusal(error)}")
             return 1
     return 0
 
 
-def _asked(args: argparse.Namespace) -> bytes:
-    """The entry that a receipt has to be of."""
+def _asked(args: argparse.Namespace) -> list[bytes]:
+    """The entries of which a receipt has to be one's."""
     if args.kept:
-        return kept_entry(args.kept, args.submission, args.entry)
+        return kept_entries(args.kept, args.submission, args.entry)
     if args.entry and not args.submission:
-        return bytes.fromhex(args.entry)
+        return [bytes.fromhex(args.entry)]
     detail, expected = "nothing says what has to be in the log", "--kept FOLDER, or --entry HEX"
     raise StatementError(detail, code="parameter_missing", where="receipt", expected=expected)
 
 
-def kept_entry(folder: Path, submission: str | None = None, entry: str | None = None) -> bytes:
-    """The entry of what `submit --keep` wrote down, in this folder or below it: of the only submission that is there,
-    or of the one that has this id or this entry."""
+def kept_entries(folder: Path, submission: str | None = None, entry: str | None = None) -> list[bytes]:
+    """The entries of what `submit --keep` wrote down, in this folder or below it; or of the one submission that has
+    this id or this entry. At least one."""
     folder.stat()
     kept = dict(_kept(folder))
     found = [
@@ -334,14 +519,12 @@ def kept_entry(folder: Path, submission: str | None = None, entry: str | None = 
         for name, each in kept.items()
         if (submission is None or name == submission) and (entry is None or each.hex() == entry)
     ]
-    if len(found) == 1:
-        return found[0]
-    named = ", ".join(kept) or "none"
-    if found:
-        detail, code, expected = "several submissions are kept here", "parameter_missing", "--submission, to say which"
-    else:
-        detail, code, expected = "no such submission is kept here", "not_found", "what `submit --keep` wrote"
-    raise StatementError(detail, code=code, where=str(folder), expected=expected, found=named)
+    if not found:
+        detail, expected = "no such submission is kept here", "what `submit --keep` wrote"
+        raise StatementError(
+            detail, code="not_found", where=str(folder), expected=expected, found=", ".join(kept) or "none"
+        )
+    return found
 
 
 def _kept(folder: Path) -> Iterator[tuple[str, bytes]]:
@@ -365,6 +548,35 @@ def show(args: argparse.Namespace) -> None:
         raise MalformedBundle("an archive: `unitproof verify` checks it", where=str(args.file))
     with _reading(args.file) as data:
         print(reporting.printed(reporting.contents(data)))
+
+
+# ---- labels ---------------------------------------------------------------------------------------------------------
+
+
+def labels(args: argparse.Namespace) -> None:
+    """Print labels: a PDF in true millimetres, of a table in CSV or a list in JSON. All of them, or none."""
+    from .labels.job import READERS, Job  # only those who print need what draws
+    from .labels.pdf import draw
+
+    reader = READERS.get(args.file.suffix.lower())
+    if reader is None:
+        expected = ", ".join(READERS)
+        raise DocumentError("which form?", code="unsupported_syntax", where=str(args.file), expected=expected)
+    today = date.today()
+    with _reading(args.file) as data:
+        found = reader(data, today)
+    job = Job.of(found, stock=args.stock, dpi=args.dpi, symbol=args.symbol, resolver=args.resolver)
+    made = draw(job, today)
+    args.out.write_bytes(made)
+    print(f"labels: {len(found)}, pages: {-(-len(found) // job.stock.per_page)}, in {args.out}")
+
+
+# ---- transactions ---------------------------------------------------------------------------------------------------
+
+
+def transactions(args: argparse.Namespace) -> None:
+    """List what you sent or were sent, or fetch transaction information and statement of one shipment."""
+    cli_transactions.transactions(args, _node)
 
 
 # ---- one's own name -------------------------------------------------------------------------------------------------
@@ -478,6 +690,13 @@ def _submission(text: str) -> str:
         raise argparse.ArgumentTypeError(f"not the id of a submission: {text!r}") from error
 
 
+def _pool(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"not the id of a pool: {text!r}; expected what `pool` printed") from error
+
+
 def _gln(text: str) -> str:
     return _checked("417", text)
 
@@ -499,12 +718,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="unitproof", description="Sign and check the chain of custody of medicines.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(verb: Callable[[argparse.Namespace], Any], *, node: bool = False) -> argparse.ArgumentParser:
-        added = commands.add_parser(verb.__name__, help=verb.__doc__, description=verb.__doc__)
+    from . import cli_master  # which needs this module
+
+    def command(
+        verb: Callable[[argparse.Namespace], Any], *, node: bool = False, name: str = "", told: str = ""
+    ) -> argparse.ArgumentParser:
+        told = told or verb.__doc__ or ""
+        added = commands.add_parser(name or verb.__name__, help=told, description=told)
         added.set_defaults(verb=verb)
         if node:
-            added.add_argument("--node", required=True, type=_address, help="base address of the node")
-            added.add_argument("--token-file", type=Path, help="file with the API token; else UNITPROOF_TOKEN")
+            _asked_of(added)
         return added
 
     made = command(keygen)
@@ -523,18 +746,40 @@ def _parser() -> argparse.ArgumentParser:
     signing.add_argument("--out", type=Path, required=True, help="file for the statement")
     handing = command(submit, node=True)
     handing.add_argument("document", type=Path, help="EPCIS 1.2 XML or 2.0 JSON")
-    handing.add_argument("--key", type=Path, required=True)
-    handing.add_argument("--receipt", type=Path, help="wait for the receipt, a minute at most, and write it here")
-    handing.add_argument(
-        "--keep",
-        type=Path,
-        metavar="FOLDER",
-        help="for the evidence: what was signed and promised, in a folder of its own there; the same FOLDER each time",
-    )
+    _handing_in_form(handing)
     handing.add_argument(
         "--offline", metavar="GLN", type=_gln, help="sign as this party without a draft, and without links"
     )
 
+    for word in MOVES:
+        moved = command(move, node=True, name=word.replace("_", "-"), told=cli_moves.sentence(word))
+        moved.set_defaults(word=word)
+        _handing_in_form(moved)
+        cli_moves.form(word, moved, _gln)
+
+    cli_readers.form(command(readers, node=True))
+    told = "Verify packs that came back, for a saleable return: which may be sold on, and which sale they come from."
+    cli_returns.form(command(check_returns, node=True, name="check-returns", told=told))
+
+    opening = command(pool, node=True)
+    opening.add_argument("gtin", type=_gtin, help="GTIN-14")
+    opening.add_argument("--length", type=int, required=True, help="of each number, 20 at most")
+    either = opening.add_mutually_exclusive_group()
+    either.add_argument("--set", default="unambiguous", help="digits, or unambiguous: that is the default")
+    either.add_argument("--characters", help="others, in the order of their codes")
+    enforced = "from now on, only numbers that were given out are commissioned"
+    opening.add_argument("--enforced", action="store_true", help=enforced)
+    getting = command(serials, node=True)
+    getting.add_argument("pool", type=_pool, metavar="ID", help="as `pool` printed it")
+    getting.add_argument("--count", type=int, required=True, help="1,000,000 at most")
+    getting.add_argument("--out", type=Path, required=True, help="a new file: *.csv, *.json or *.xml")
+    getting.add_argument("--request", metavar="NAME", help="asked by the same name, the same numbers; else a new name")
+    getting.add_argument("--expires", type=day, metavar="DATE", help="the day from which the unused count no more")
+    telling = command(report, node=True)
+    telling.add_argument("file", type=Path, help="gtin,serial,lot,expiry and a line for each pack; or JSON, or XML")
+    telling.add_argument("--out", type=Path, required=True, help="file for the document to submit")
+    told = "Ask a node for what takes longer than a second; wait for it, and fetch it."
+    cli_jobs.form(commands.add_parser("jobs", help=told, description=told), _asked_of, _node)
     collecting = command(collect, node=True)
     collecting.add_argument("submission", type=_submission, metavar="ID", help="as `submit` printed it")
     collecting.add_argument("--out", type=Path, required=True, help="file for the receipt, *.receipt")
@@ -543,10 +788,16 @@ def _parser() -> argparse.ArgumentParser:
     fetching.add_argument("--out", type=Path, required=True, help="file for the bundle, *.unitproof")
     fetching.add_argument("--anchors", action="store_true", help="with time stamps: who saw all of this, and when")
 
+    proving = command(anchored, node=True)
+    proving.add_argument("entry", type=_entry, metavar="HEX", help="the entry, as `anchor` printed it")
+    proving.add_argument("--out", type=Path, required=True, help="file for the proof, *.unitproof")
+    proving.add_argument("--anchors", action="store_true", help="with time stamps: who saw it, and when")
+
     checking = command(verify)
     checking.add_argument("file", type=Path)
     checking.add_argument("--policy", type=Path, required=True, help="whom you believe: logs, witnesses, authorities")
     checking.add_argument("--json", action="store_true", help="the report for programs")
+    checking.add_argument("--data", type=Path, metavar="FILE", help="of anchored data: the bytes to compare")
     receiving = command(receipt)
     receiving.add_argument("file", type=Path, help="as the node answered it, in either form")
     receiving.add_argument("--policy", type=Path, required=True, help="whom you believe: logs and witnesses")
@@ -564,6 +815,20 @@ def _parser() -> argparse.ArgumentParser:
     judging.add_argument("--json", action="store_true", help="the judgement for programs")
     command(show).add_argument("file", type=Path)
 
+    cli_transactions.arguments(command(transactions, node=True), _submission)
+    cli_master.add(command)
+
+    printing = command(labels)
+    printing.add_argument(
+        "file", type=Path, help="*.csv with the names of members in its first line, or *.json, a list"
+    )
+    printing.add_argument("--out", type=Path, required=True, help="file for the labels, *.pdf")
+    printing.add_argument("--stock", default="a4-5x13", help=f"{', '.join(STOCKS)}; or {SIZES}; default: %(default)s")
+    printing.add_argument("--dpi", type=int, default=300, help="of the printer: 203, 300 or 600; default: %(default)s")
+    printing.add_argument("--symbol", default="datamatrix", help="datamatrix, gs1-128 or qr; default: %(default)s")
+    begins = "what Digital Links begin with, in QR codes; default: %(default)s"
+    printing.add_argument("--resolver", default="https://id.gs1.org", metavar="ADDRESS", help=begins)
+
     watching = command(watch, node=True)
     told = "the folder that --keep names each time"
     watching.add_argument("--kept", type=Path, required=True, metavar="FOLDER", help=told)
@@ -575,9 +840,28 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _asked_of(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--node", required=True, type=_address, help="base address of the node")
+    added.add_argument("--token-file", type=Path, help="file with the API token; else UNITPROOF_TOKEN")
+
+
+def _handing_in_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--key", type=Path, required=True)
+    added.add_argument("--receipt", type=Path, help="wait for the receipt, a minute at most, and write it here")
+    added.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FOLDER",
+        help="for the evidence: what was signed and promised, in a folder of its own there; the same FOLDER each time",
+    )
+
+
 def _enrol_form(added: argparse.ArgumentParser) -> None:
     added.add_argument("--about", type=_gln, help="GLN the new key speaks for; default: --gln")
-    added.add_argument("--new-key", type=Path, required=True, help="key to register")
+    either = added.add_mutually_exclusive_group(required=True)
+    either.add_argument("--new-key", type=Path, help="key to register")
+    printed = "its public half alone, as `keygen` or `manage.py custodial` printed it"
+    either.add_argument("--new-public", type=_public, metavar="PUBLIC", help=printed)
 
 
 def _prefix_form(added: argparse.ArgumentParser) -> None:
@@ -609,6 +893,33 @@ def _revoke_form(added: argparse.ArgumentParser) -> None:
     added.add_argument("--compromised", type=day, metavar="DATE", help=since)
 
 
+def _hold_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("kind", type=_hold_kind, help=", ".join(statements.HoldKind))
+    added.add_argument("--about", type=_gln, help="GLN of who holds it up; default: --gln")
+    added.add_argument("--reason", required=True, help="for whoever has to stop")
+    what = added.add_mutually_exclusive_group(required=True)
+    what.add_argument("--epc", help="one item and all that is in it: Digital Link, URN, or what a scanner reads")
+    what.add_argument("--gtin", type=_gtin, help="all of a product, or what of it the following name")
+    added.add_argument("--lot")
+    added.add_argument("--first", metavar="SERIAL", help="first of the serial numbers, with --last")
+    added.add_argument("--last", metavar="SERIAL")
+
+
+def _release_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("entry", type=_entry, help="as `hold` printed it: 64 hexadecimal digits")
+    added.add_argument("--about", type=_gln, help="GLN of who held it up; default: --gln")
+    added.add_argument("--reason", required=True)
+
+
+def _grant_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("--about", type=_gln, help="GLN that lets read; default: --gln")
+    added.add_argument("--to", required=True, type=_gln, help="GLN of the reader")
+    added.add_argument(
+        "--valid-to", type=day, metavar="DATE", help="the first day without it; by default until revoked"
+    )
+    added.add_argument("gtin", nargs="*", type=_gtin, help="GTIN-14 or company prefix; by default all goods")
+
+
 def _propose_form(added: argparse.ArgumentParser) -> None:
     what = added.add_subparsers(required=True, dest="what", metavar="WHAT")
     admit = what.add_parser("admit", help="a party takes part")
@@ -633,6 +944,10 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
     prefix: _prefix_form,
     delegate: _delegate_form,
     licence: _licence_form,
+    hold: _hold_form,
+    release: _release_form,
+    grant: _grant_form,
+    anchor: cli_anchors.form,
     revoke: _revoke_form,
     propose: _propose_form,
     approve: _approve_form,
@@ -650,6 +965,23 @@ def seconds(text: str) -> float:
     return found
 
 
+def _hold_kind(text: str) -> statements.HoldKind:
+    try:
+        return statements.HoldKind(text)
+    except ValueError as error:
+        expected = ", ".join(statements.HoldKind)
+        raise argparse.ArgumentTypeError(f"no kind of hold: {text!r}; expected {expected}") from error
+
+
+def _public(text: str) -> PublicKey:
+    try:
+        raw: bytes = statements.PUBLIC.read(text)
+        return PublicKey(Algorithm.ED25519 if len(raw) == 32 else Algorithm.ESP256, raw)
+    except (ValueError, LogError) as error:
+        expected = "43 or 87 characters of base64url, as `keygen` prints them"
+        raise argparse.ArgumentTypeError(f"not a public key: {text!r}; expected {expected}") from error
+
+
 def _kid(text: str) -> bytes:
     try:
         kid: bytes = statements.HASH.read(text)
@@ -665,9 +997,21 @@ def day(text: str) -> datetime:
         raise argparse.ArgumentTypeError(f"not a date: {text!r}; expected YYYY-MM-DD") from error
 
 
+#: Options whose value may begin with a hyphen, as one key in 64 does: base64url and GS1's character set 82 have it.
+HYPHENATED = frozenset({"--kid", "--lot", "--first", "--last", "--new-public"})
+
+
+def _joined(argv: Sequence[str]) -> Iterator[str]:
+    """`--kid -x` as `--kid=-x`: argparse takes whatever begins with a hyphen for another option."""
+    words = iter(argv)
+    for word in words:
+        value = next(words, None) if word in HYPHENATED else None
+        yield word if value is None else f"{word}={value}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status: 0 if all went well, 1 if something does not hold, 2 if it could not be asked or read."""
-    args = _parser().parse_args(argv)
+    args = _parser().parse_args(list(_joined(sys.argv[1:] if argv is None else argv)))
     try:
         status = int(args.verb(args) or 0)
         sys.stdout.flush()

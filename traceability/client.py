@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -177,14 +177,44 @@ class Node:
         stored = read_object(self.ask("GET", f"/api/v1/submissions/{submission}"))
         return statements.unb64(read_text(stored, "statement"))
 
+    # ---- serial numbers -------------------------------------------------------------------------------------------
+
+    def open_pool(self, **wanted: Any) -> dict[str, Any]:
+        """A pool of serial numbers of a product; the same again, if it is open."""
+        return read_object(self.ask("POST", "/api/v1/serial-pools", json=wanted))
+
+    def allocate(self, pool: str, request: str, count: int, expires: datetime | None = None) -> dict[str, Any]:
+        """So many numbers of a pool; the same block for the same name of a request."""
+        wanted: dict[str, Any] = {"pool": pool, "request": request, "count": count}
+        if expires is not None:
+            wanted["expires"] = expires.isoformat()
+        return read_object(self.ask("POST", "/api/v1/serial-blocks", json=wanted))
+
+    def numbers(self, block: Mapping[str, Any], kind: str) -> bytes:
+        """All numbers of a block that was given out, in this form."""
+        return self.ask("GET", read_text(block, "numbers"), headers={"Accept": kind}).content
+
+    def check_report(self, report: bytes, kind: str) -> dict[str, Any]:
+        """What the node says of what a line has printed."""
+        return read_object(self.ask("POST", "/api/v1/serial-reports", content=report, headers={"Content-Type": kind}))
+
+    # ---- receiving ------------------------------------------------------------------------------------------------
+
+    def compare(self, epcs: Sequence[str]) -> dict[str, Any]:
+        """What has come against what was to come."""
+        return read_object(self.ask("POST", "/api/v1/receiving", json={"epcs": list(epcs)}))
+
     # ---- what anyone can check ------------------------------------------------------------------------------------
 
     def receipt(self, submission: str) -> str:
         """The proof that a submission is in the log, once it is (c2sp.org/tlog-proof). Asks for `PATIENCE` at most."""
+        return self._once_logged(f"/api/v1/submissions/{submission}/receipt").text
+
+    def _once_logged(self, path: str, **asked: Any) -> Response:
         until = time.monotonic() + PATIENCE
         while True:
             try:
-                return self.ask("GET", f"/api/v1/submissions/{submission}/receipt").text
+                return self.ask("GET", path, **asked)
             except NodeRefused as refused:
                 if refused.code != "not_integrated" or time.monotonic() > until:
                     raise
@@ -194,6 +224,30 @@ class Node:
         """The proof bundle of an item; with the time stamps of its checkpoint, if there are any."""
         asked = {"epc": epc} | ({"anchors": "1"} if anchors else {})
         return self.ask("GET", "/api/v1/items/bundle", params=asked).content
+
+    def readers(self, epc: str) -> Iterator[dict[str, Any]]:
+        """What others have read of an item, the latest first."""
+        before: str | None = None
+        while True:
+            asked = {"epc": epc} | ({"before": before} if before else {})
+            page = read_object(self.ask("GET", "/api/v1/items/readers", params=asked))
+            yield from page.get("readings") or ()
+            if not (before := page.get("next")):
+                return
+
+    def reading(self, number: int) -> bytes:
+        """The proof that a reading was recorded, once that is in the log. Asks for `PATIENCE` at most."""
+        return self._once_logged(f"/api/v1/readings/{number}/proof").content
+
+    def anchored(self, entry: str, *, anchors: bool = False) -> bytes:
+        """The proof of data that was anchored in this entry, once it is in the log; with time stamps, if there are any.
+        Asks for `PATIENCE` at most."""
+        asked = {"anchors": "1"} if anchors else {}
+        return self._once_logged(f"/api/v1/anchors/{entry}/proof", params=asked).content
+
+    def check_return(self, scan: str) -> dict[str, Any]:
+        """Whether a pack that came back may be sold on, and whose sale it comes back from."""
+        return read_object(self.ask("POST", "/api/v1/returns", json={"scan": scan}))
 
     def verify(self, scan: str) -> dict[str, Any]:
         """What the node says of a pack."""

@@ -35,7 +35,7 @@ from .bundle.report import PASSED_ON
 from .bundle.report import Step as BundleStep
 from .bundle.rights import Rights
 from .bundle.value import Bundle, Entered
-from .custody import SIGNED_BY_PARTY, STEPS, TERMINAL, VERSION, Content, Step, Voice
+from .custody import ENDS, SIGNED_BY_PARTY, TERMINAL, VERSION, Content, Voice, step_named
 from .epcis.errors import DocumentError
 from .epcis.events import Action, Event
 from .epcis.jcs import JSON, encode
@@ -633,18 +633,18 @@ class _Court:
             self._acquit("not_covered", "the status does not tell of this item, or the statement is without a link")
         if head.leaf == shown.leaf.prev:
             return "called a leaf the last one that it had accepted a successor of"
-        if head.leaf != shown.leaf.hash or epc != status.outermost or status.rules != VERSION:
+        if head.leaf != shown.leaf.hash or epc != status.outermost or not 1 <= status.rules <= VERSION:
             self._acquit("consistent", "the status may be true: the statement need not be the last one")
-        if status.status in TERMINAL or not self._ends(shown):
+        if status.status in TERMINAL or not self._ends(shown, status.rules):
             self._acquit("consistent", "the status is what the statement makes of the item")
         return f"called {status.status} what had come to its end"
 
     @staticmethod
-    def _ends(shown: _Shown) -> bool:
+    def _ends(shown: _Shown, rules: int) -> bool:
         """Whether the event ends the item's life: told by its party, and not as an error."""
         core = shown.core
-        step = STEPS.get((cast("str | None", core.get("bizStep")), Action(str(core["action"]))))
-        ends = step in (Step.DISPENSE, Step.DECOMMISSION) and shown.half.kind == "i"
+        step = step_named(cast("str | None", core.get("bizStep")), Action(str(core["action"])), None, rules)
+        ends = step in ENDS and shown.half.kind == "i"
         return ends and shown.voice in SIGNED_BY_PARTY and "errorDeclaration" not in core
 
     # ---- promises -------------------------------------------------------------------------------------------------

@@ -7,19 +7,26 @@ item's leaf cannot say by itself is the event's plan: it goes to `submission.py`
 computes every root again before signing.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from partners.gs1.identifiers import gln_of
 
 from .epcis.events import Action, Event, EventType
 from .errors import Refusal
 
-VERSION = 1
-"""Of MOVES, STEPS and what is asked beside them, stored with each submission: a rebuild judges as it was judged."""
+VERSION = 2
+"""Of MOVES, STEPS and what is asked beside them. A submission is stored with the first version that judges its words as
+they are judged now, and a rebuild judges as it was judged:
+
+1  commission, pack, unpack, ship, receive, dispense, decommission
+2  and void shipping, return, destroy, export; `retail_selling` dispenses
+
+Each knows all that the one before it knew.
+"""
 
 
 class Status(StrEnum):
@@ -29,9 +36,11 @@ class Status(StrEnum):
     IN_TRANSIT = "in_transit"  # its possessor has shipped it, its consignee not yet received it
     DISPENSED = "dispensed"
     DECOMMISSIONED = "decommissioned"
+    DESTROYED = "destroyed"
+    EXPORTED = "exported"  # gone where nobody tells of it here
 
 
-TERMINAL = frozenset({Status.DISPENSED, Status.DECOMMISSIONED})
+TERMINAL = frozenset({Status.DISPENSED, Status.DECOMMISSIONED, Status.DESTROYED, Status.EXPORTED})
 
 
 class Step(StrEnum):
@@ -45,30 +54,61 @@ class Step(StrEnum):
     DISPENSE = "dispense"
     DECOMMISSION = "decommission"
     OBSERVE = "observe"  # seen by its holder; custody stays
+    VOID = "void"  # a shipment is called off: its sender has kept it, or has it again
+    RETURN = "return"  # received back; also by a sender whose consignee never told of receiving it
+    DESTROY = "destroy"
+    EXPORT = "export"
 
 
-TRADES = frozenset({Step.SHIP, Step.RECEIVE, Step.DISPENSE})
+TRADES = frozenset({Step.SHIP, Step.RECEIVE, Step.RETURN, Step.DISPENSE, Step.EXPORT})
 """Steps that only authorized trading partners take."""
+
+HELD_UP = frozenset({Step.PACK, Step.SHIP, Step.DISPENSE, Step.EXPORT})
+"""Steps that nobody takes with what a hold lies over."""
+
+RECEIVES = frozenset({Step.RECEIVE, Step.RETURN})
+"""Steps of whoever a shipment has come to."""
 
 STAYS = frozenset({Step.PACK, Step.UNPACK, Step.OBSERVE})
 """Steps that leave an item with the party that takes them."""
 
+EXPORTING = "urn:unitproof:bizstep:exporting"
+"""CBV 2.0 has no word for leaving the country for good: this one is ours, as its section 7.1 lets users make them."""
+
+RETURNED = "returned"
+"""The disposition that makes a receipt a return (CBV 2.0 section 7.2). What is sent back is shipped as ever."""
+
+Words: TypeAlias = Mapping[tuple[str | None, Action], Step]
+
 #: The steps by CBV word and action; any other word with OBSERVE is an observation, with ADD or DELETE it is refused.
-STEPS: Mapping[tuple[str | None, Action], Step] = MappingProxyType(
+#: EPCIS 2.0 section 7.4.2 has DELETE for what ends: nothing that goes on is deleted, called off though it may be.
+STEPS: Words = MappingProxyType(
     {
         ("commissioning", Action.ADD): Step.COMMISSION,
         ("shipping", Action.OBSERVE): Step.SHIP,
+        ("void_shipping", Action.OBSERVE): Step.VOID,
         ("departing", Action.OBSERVE): Step.OBSERVE,
         ("receiving", Action.OBSERVE): Step.RECEIVE,
         ("accepting", Action.OBSERVE): Step.RECEIVE,
         ("dispensing", Action.OBSERVE): Step.DISPENSE,
         ("dispensing", Action.DELETE): Step.DISPENSE,
+        ("retail_selling", Action.OBSERVE): Step.DISPENSE,
+        ("retail_selling", Action.DELETE): Step.DISPENSE,
         ("decommissioning", Action.DELETE): Step.DECOMMISSION,
         ("decommissioning", Action.OBSERVE): Step.DECOMMISSION,
+        ("destroying", Action.DELETE): Step.DESTROY,
+        ("destroying", Action.OBSERVE): Step.DESTROY,
+        (EXPORTING, Action.DELETE): Step.EXPORT,
+        (EXPORTING, Action.OBSERVE): Step.EXPORT,
     }
 )
 #: Words that change custody in ways this version does not know: refused rather than taken for an observation.
 UNKNOWN_STEPS = frozenset({"void_shipping", "destroying", "killing", "retail_selling", "commissioning"})
+
+_SINCE_2 = frozenset({"void_shipping", "retail_selling", "destroying", EXPORTING})
+_STEPS_BY_RULES: Mapping[int, Words] = MappingProxyType(
+    {1: MappingProxyType({said: step for said, step in STEPS.items() if said[0] not in _SINCE_2}), 2: STEPS}
+)
 
 #: Every lawful move of one item; what is absent is refused.
 MOVES: Mapping[tuple[Status | None, Step], Status] = MappingProxyType(
@@ -80,17 +120,27 @@ MOVES: Mapping[tuple[Status | None, Step], Status] = MappingProxyType(
         (Status.HELD, Step.SHIP): Status.IN_TRANSIT,
         (Status.IN_TRANSIT, Step.OBSERVE): Status.IN_TRANSIT,
         (Status.IN_TRANSIT, Step.RECEIVE): Status.HELD,
+        (Status.IN_TRANSIT, Step.RETURN): Status.HELD,
+        (Status.IN_TRANSIT, Step.VOID): Status.HELD,
         (Status.HELD, Step.DISPENSE): Status.DISPENSED,
         (Status.HELD, Step.DECOMMISSION): Status.DECOMMISSIONED,
+        (Status.HELD, Step.DESTROY): Status.DESTROYED,
+        (Status.HELD, Step.EXPORT): Status.EXPORTED,
     }
 )
 
+ENDS: Mapping[Step, Status] = MappingProxyType(
+    {step: status for (_, step), status in MOVES.items() if status in TERMINAL}
+)
+"""Steps by which an item's life ends, and how it has then."""
 
-def step_of(event: Event) -> Step:
-    """What the event does. Raises `unlawful_move` for a word and action that no row of STEPS knows."""
+
+def step_of(event: Event, rules: int = VERSION) -> Step:
+    """What the event does by that version of the rules. Raises `unlawful_move` for a word and action that no row of
+    STEPS knows."""
     if event.type is EventType.AGGREGATION and event.action is not Action.OBSERVE:
         return Step.PACK if event.action is Action.ADD else Step.UNPACK
-    step = STEPS.get((event.biz_step, event.action))
+    step = step_named(event.biz_step, event.action, event.disposition, rules)
     if step is None and event.action is Action.OBSERVE and event.biz_step not in UNKNOWN_STEPS:
         step = Step.OBSERVE
     if step is None:
@@ -101,6 +151,22 @@ def step_of(event: Event) -> Step:
             found=f"{event.biz_step} {event.action}",
         )
     return step
+
+
+def step_named(biz_step: str | None, action: Action, disposition: str | None, rules: int = VERSION) -> Step | None:
+    """The step that has a name of its own: a row of STEPS, and of receipts those of what comes back."""
+    step = _STEPS_BY_RULES[rules].get((biz_step, action))
+    return Step.RETURN if step is Step.RECEIVE and disposition == RETURNED and rules >= 2 else step
+
+
+def rules_for(events: Iterable[Event]) -> int:
+    """The first version by which these events mean what they mean now."""
+    said = {(event.biz_step, event.action, event.disposition) for event in events}
+    return next(
+        version
+        for version in range(1, VERSION + 1)
+        if all(step_named(*words, rules=version) is step_named(*words, rules=VERSION) for words in said)
+    )
 
 
 def empties(event: Event) -> bool:
@@ -155,9 +221,9 @@ def whose_act(event: Event, operator_of: OperatorOf) -> str | None:
     """The GLN of the party whose act the event is, None where it names nobody."""
     step = step_of(event)
     told: str | None = None
-    if step is Step.SHIP:
+    if step in (Step.SHIP, Step.VOID):
         told = possessor(event.sources, "source", event, operator_of)
-    elif step is Step.RECEIVE:
+    elif step in RECEIVES:
         told = possessor(event.destinations, "destination", event, operator_of)
     if told:
         return told
@@ -197,8 +263,7 @@ NO_CONTENTS: Mapping[str, Content] = MappingProxyType({})
 NO_LEAVES: Mapping[str, bytes] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """Where an item's linked history ends: its last `i` or `p` leaf, and its content now."""
 
     leaf: bytes | None  # 32 bytes; None: nothing is known of the item

@@ -31,7 +31,8 @@ from django.db.models import Q
 from ledger import tasks
 from ledger.keys import node_key
 from ledger.tlog.merkle import leaf_hash, root_of
-from partners.models import Partner
+from partners.models import Hold, Partner
+from partners.still import keep_still
 
 from . import bulk, claims
 from .bundle.build import CannotProve
@@ -41,9 +42,9 @@ from .epcis.events import Event as EventValue
 from .errors import Erased as ErasedError
 from .errors import NotFound, Refusal
 from .history import chain
-from .models import Draft, Event, LegalHold, Registration, Retention, Submission
+from .models import TRANSACTION, Draft, Event, Job, LegalHold, Registration, Retention, Submission
 from .promises import accept
-from .records import event_of, leaves_of, opening_of, stored_event
+from .records import StoredEvent, event_of, leaves_of, opening_of, stored_event
 from .statements import DeletionCertificate, Erased, Erasure, Holding, Root, open_statement, sign
 from .statements import LegalHold as HoldStatement
 from .statements import Registration as Statement
@@ -55,7 +56,6 @@ GONE = bytes(SECRET_SIZE)  # what a column holds whose secret, or whose label, w
 MOST = 1_000  # submissions under one certificate: all of them are in memory at once
 _EPCS = frozenset({"epcList", "childEPCs", "parentID"})
 _DECLARES = "unitproof:declares"  # of an erased error declaration without an eventID: identity of what it declares
-_HOLDS = 0x686F6C64  # of PostgreSQL's advisory locks: "hold"
 RETENTION = "retention of {years} years, no legal hold"
 EARLY = 0.05  # of an interval that a clock may be early by
 UNBROKEN = 7  # intervals that may lie between two looks: what is more, a clock may have jumped
@@ -72,7 +72,7 @@ def erase(
     Raises `Refusal`, and destroys nothing, if it is under a legal hold, was erased before, or is not due.
     """
     with transaction.atomic():
-        _lock_holds()
+        keep_still("legal holds")
         row = _locked(_find(submission, submitter).pk)
         what = [Erased.DOCUMENT, Erased.FIELDS] if row.erased_id is None else []
         what += [Erased.ITEMS] if items else []
@@ -135,7 +135,7 @@ def retain(*, now: datetime, most: int = MOST) -> Registration | None:
     """Erase what is past retention, under no hold, and in the log; its items' secret where all its items' lives have
     ended. One certificate for at most so many; None if nothing was due."""
     with transaction.atomic():
-        _lock_holds()
+        keep_still("legal holds")
         rows = list(_due(now, most))
         fields = [row for row, what in rows if Erased.FIELDS in what]
         items = [row for row, what in rows if Erased.ITEMS in what]
@@ -168,7 +168,7 @@ def retain_if_due(*, now: datetime) -> list[Registration]:
     """
     every = timedelta(seconds=settings.RETAIN_EVERY_SECONDS)
     with transaction.atomic():
-        _lock_holds(exclusive=True)  # one at a time begins
+        keep_still("legal holds", exclusive=True)  # one at a time begins
         last = Retention.objects.order_by("-pk").first()
         passed = None if last is None else abs(now - last.at)  # one that lies ahead is of a clock that was wrong
         if passed is not None and passed < every * (1 - EARLY):
@@ -239,18 +239,10 @@ def _parents(keys: Sequence[int]) -> dict[int, int]:
 # ---- legal hold -----------------------------------------------------------------------------------------------------
 
 
-def _lock_holds(*, exclusive: bool = False) -> None:
-    """Keep holds as they are until this transaction ends: what is confirmed to be held is erased by nobody. SQLite has
-    one writer at a time anyway."""
-    if bulk.is_postgresql():
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT pg_advisory_xact_lock{'' if exclusive else '_shared'}(%s)", [_HOLDS])
-
-
 def set_hold(about: str, submission: uuid.UUID | None, *, reason: str, now: datetime) -> Registration:
     """From here on nothing of the party, or of this submission of it, is erased."""
     with transaction.atomic():
-        _lock_holds(exclusive=True)
+        keep_still("legal holds", exclusive=True)
         if LegalHold.objects.filter(about=about, submission=submission, lifted_by=None).exists():
             raise Refusal(
                 "it is under a legal hold already", code="already_held_legally", where=str(submission or about)
@@ -262,7 +254,7 @@ def set_hold(about: str, submission: uuid.UUID | None, *, reason: str, now: date
 
 def lift_hold(about: str, submission: uuid.UUID | None, *, reason: str, now: datetime) -> Registration:
     with transaction.atomic():
-        _lock_holds(exclusive=True)
+        keep_still("legal holds", exclusive=True)
         hold = LegalHold.objects.filter(about=about, submission=submission, lifted_by=None).first()
         if hold is None:
             raise NotFound("no legal hold lies over it", where=str(submission or about))
@@ -353,10 +345,13 @@ def destroy(row: Submission, what: Iterable[Erased]) -> None:
             _destroy_event(each, opening, hashes[at : at + 32])
         row.document, row.header, row.fields_secret, row.warnings = b"", b"{}", GONE, []
         Draft.objects.filter(submission=row.submission, submitter=row.submitter).delete()
+        Job.objects.filter(kind=TRANSACTION).delete()  # papers of shipments: whose has any of it, nothing says
     claims.drop_copy(bytes(row.statement))
     if Erased.ITEMS in what:
         row.items_secret = GONE
-        row.events.update(lot=None, expiry=None)
+        row.events.update(expiry=None)
+        held = Hold.objects.exclude(lot=None).values("lot")  # by these a replay judges
+        row.events.exclude(lot__in=held).update(lot=None)
     row.save(update_fields=["document", "header", "fields_secret", "items_secret", "warnings"])
 
 
@@ -402,7 +397,7 @@ class ErasedEvent(EventValue):
         return bytes.fromhex(str(declares)) if declares and self.error_declaration is None else self.stored_identity
 
 
-def what_is_left(row: Event) -> EventValue:
+def what_is_left(row: StoredEvent) -> EventValue:
     """An event of an erased submission, for a replay."""
     event = event_of(row.canonical)
     members = {name: getattr(event, name) for name in event.__dataclass_fields__}
@@ -415,7 +410,8 @@ def forget() -> None:
     with connection.cursor() as cursor:
         if bulk.is_postgresql():
             cursor.execute(
-                "VACUUM traceability_submission, traceability_event, traceability_draft, traceability_sighting"
+                "VACUUM traceability_submission, traceability_event, traceability_draft, traceability_sighting,"
+                " traceability_jobpiece"
             )
         else:
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")

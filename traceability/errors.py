@@ -70,5 +70,12 @@ class Erased(Refusal):
     status = 410
 
 
+class TooMany(Refusal):
+    """More than is taken of one party for now."""
+
+    code = "too_many_jobs"
+    status = 429
+
+
 class NodeError(Exception):
     """A node did not do what it was asked, or could not be asked."""

@@ -3,22 +3,22 @@
 Facts, ItemState ──(judgement.py)──> Judgement: plans, packings, changes, exceptions, items as they are afterwards
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, TypeAlias
 
-from .custody import Content, EventPlan, Status
+from .custody import VERSION, Content, EventPlan, Status
 from .epcis.events import Event
 
 Custody = dict[str, str | None]
-"""An item's custody as JSON: status, possessor, owner, consignee, last_time, parent, container_owner, content_unknown,
-if any; and `at` before a late act, the moment under which that stands in the books."""
+"""An item's custody as JSON: status, possessor, owner, owner_before, consignee, last_time, parent, container_owner,
+content_unknown, if any; and `at` before a late act, the moment under which that stands in the books."""
 
 ContentKind: TypeAlias = Literal["none", "unknown", "stated"]
 """A `Content`, but for what it is when it is stated: that is known when the leaves are made."""
 
-_CUSTODY = ("status", "possessor", "owner", "consignee", "last_time")
+_CUSTODY = ("status", "possessor", "owner", "owner_before", "consignee", "last_time")
 
 # ---- what is known --------------------------------------------------------------------------------------------------
 
@@ -35,7 +35,7 @@ class ItemState:
 
     __slots__ = (
         "begun", "begun_by_others", "changed", "consignee", "container_owner", "content", "epc", "head", "key",
-        "last_time", "owner", "packing", "parent", "possessor", "sequence", "standing", "status",
+        "last_time", "owner", "owner_before", "packing", "parent", "possessor", "sequence", "standing", "status",
     )  # fmt: skip
 
     def __init__(self, epc: str) -> None:
@@ -44,6 +44,7 @@ class ItemState:
         self.status: Status | None = None  # None: nothing is known of it, or its beginning was declared an error
         self.possessor: str | None = None
         self.owner: str | None = None
+        self.owner_before: str | None = None  # whose it was before it was shipped, if that changed: while in transit
         self.consignee: str | None = None
         self.last_time = ""  # when it last moved, or something was taken out of it, without a Z; never goes backwards
         self.parent: ItemState | None = None
@@ -70,6 +71,14 @@ class ItemState:
         if self.parent is None:
             return self.owner
         above = self.parent.owner_now
+        return self.owner if above == self.container_owner else above
+
+    @property
+    def owner_unshipped(self) -> str | None:
+        """Whose it is again if the shipment is called off that it is in."""
+        if self.parent is None:
+            return self.owner_before or self.owner
+        above = self.parent.owner_unshipped
         return self.owner if above == self.container_owner else above
 
     def differs_from(self, container: "ItemState") -> str | None:
@@ -174,6 +183,45 @@ class Past:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A hold that lies over something."""
+
+    kind: str  # a word of statements.HoldKind
+    by: str  # GLN of who holds it up
+    reason: str
+    entry: str | None = None  # of its statement, in hexadecimal, where that is asked
+    lot: str | None = None  # that it is of, where nobody has recorded the lot of what it may lie over
+
+
+class Holds:
+    """What lies over items: asked only by steps that a hold may stop."""
+
+    def any(self) -> bool:
+        """Whether there is any hold at all."""
+        return False
+
+    def over(self, _: ItemState) -> tuple[Held, ...]:
+        """Over this very item, by its own number or as one of its product."""
+        return ()
+
+    def inside(self, _: ItemState) -> tuple[tuple[str, Held], ...]:
+        """Over what is in this container and is no item of the document's: its EPC, and the hold."""
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unallocated:
+    """A serial number that its party has not been given, where it uses no others."""
+
+    epc: str
+    block: Literal["returned", "expired"] | None = None  # what has become of the block that it was in, if any
+
+
+def nothing(*_: object) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the record knows besides the items: passed in, so that judging needs no database."""
@@ -183,7 +231,13 @@ class Facts:
     signs_here: Callable[[str], bool]  # the party has registered a key on this node
     may_trade: Callable[[str, datetime], bool] = anybody  # by its licences, if an authority has given it any
     may_number: Callable[[str, str], bool] = anybody  # (party, EPC of an SSCC): its company prefix is no other party's
+    unallocated: Callable[[str, Sequence[str]], Unallocated | None] = nothing
+    """Of EPCs that a party commissions, the first that is in no block of serial numbers that it may use."""
+    unverified: Callable[[str, Sequence[str]], str | None] = nothing
+    """Of EPCs that a party sells on, the first that came back to it and that it has not verified since."""
+    rules: int = VERSION  # of the moves
     past: Past = field(default_factory=Past)
+    holds: Holds = field(default_factory=Holds)
     consignees: Mapping[int, str | None] = field(default_factory=dict)  # to whom an event ships, by its position
     bound: frozenset[str] = frozenset()  # EPCs that the document says were sent to the submitter
     closed: frozenset[str] = frozenset()  # EPCs of containers whose contents are not the submitter's to know
@@ -242,5 +296,6 @@ class Judgement:
     copies: set[int] = field(default_factory=set)  # positions of events that are recorded already
     resends: set[int] = field(default_factory=set)  # of these, what the submitter knows because it told it itself
     superseded: list[int] = field(default_factory=list)  # keys of events told by others before
+    taken_back: set[str] = field(default_factory=set)  # EPCs of what this very document returns
     exceptions: list[Exceptional] = field(default_factory=list)
     contradictions: list[Exceptional] = field(default_factory=list)  # those of them that may mean a second pack

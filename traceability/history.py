@@ -11,15 +11,23 @@ Rows of events are numbered in the order in which they were applied, so that ord
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from functools import cache
+from json import loads
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from partners import prepared
+from django.db import connection
 
-from .custody import SIGNED_BY_PARTY, STEPS, TRADES, Status, Step, Voice
+from partners import prepared
+from partners.descriptions import TOLD, Told
+from partners.gs1.identifiers import GTIN_AT
+
+from .custody import RECEIVES, SIGNED_BY_PARTY, TRADES, Status, Step, Voice, step_named
 from .epcis.events import Action
+from .facts import Held
+from .holding import covers_sql
 
 
 class Implied(StrEnum):
@@ -41,6 +49,7 @@ class OwnWord:
     kid: bytes
     index: int | None  # as of a hop
     accepted: int
+    custodial: bool = False  # as of a hop
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +78,7 @@ class Hop:
     offline: bool = False  # signed without links to what was before
     correction: bool = False  # an error declaration: it puts back what an earlier hop did
     compromised: bool = False  # others may have had the key, says who revoked it; since when is not asked
+    custodial: bool = False  # signed by this node for the submitter, with a key that it holds
     unauthorized: bool = False  # a trade by a party that was given licences, and had none in force then
     own: OwnWord | None = None  # told by another first, and since by its own party, who signed it
     seen: bool = False  # its leaf moves nothing: a licensee's own commissioning of what others had told of before
@@ -96,6 +106,22 @@ class Custody:
     consignee: str | None
 
 
+TWO_PLACES, AFTER_END, OUT_OF_CHAIN = "two_places", "after_end", "out_of_chain"  # kinds of `models.Alarm`
+
+
+class Alarmed(NamedTuple):
+    """An alarm about an item; in the order of the query's columns."""
+
+    kind: str
+    first: str  # GLN of where it was last
+    second: str  # and of where it was seen then
+    after: int  # the last event that was known then
+
+    def counts(self, by: str | None) -> bool:
+        """Whoever asks has it in hand: that it was seen there is no news."""
+        return self.kind == TWO_PLACES or self.second != by
+
+
 @dataclass(frozen=True, slots=True)
 class Chain:
     """An item's whole history, and where that leaves it."""
@@ -113,6 +139,23 @@ class Chain:
     header: bytes | None  # of the document that told of its beginning
     licensed: bool  # whether the party that began it may issue its GTIN, by a prefix statement
     contradicted: bool  # whether a signed claim to it, or to what it was in at the time, was refused for a conflict
+    holds: tuple[Held, ...]  # that lie over it, or over what it is in, now; or may, if it is of their lot
+    described: tuple[Told, ...]  # all that is told of its product now, of whatever days
+    alarms: tuple[Alarmed, ...] = ()  # that it was seen where it cannot be, and nobody has cleared
+
+    def is_seen_elsewhere(self, by: str | None) -> bool:
+        """Whether somebody else than who asks has seen it where the record never had it, up to now."""
+        return any(alarm.counts(by) and not self._explains(alarm) for alarm in self.alarms)
+
+    def _explains(self, alarm: Alarmed) -> bool:
+        """The goods were faster than their record, which has caught up."""
+        later = {gln for hop in self.hops if hop.event > alarm.after for gln in (hop.party, hop.consignee)}
+        known = later | {gln for hop in self.hops for gln in (hop.party, hop.consignee)}
+        return alarm.kind != AFTER_END and alarm.second in later and alarm.first in known
+
+    def held(self, lot: str | None = None) -> tuple[Held, ...]:
+        """The holds that lie over it, by the lot printed on it where none was recorded."""
+        return tuple(each for each in self.holds if each.lot in (None, lot))
 
     def has_now(self, party: str) -> bool:
         """Whether the party answers for it, or is to receive it."""
@@ -138,16 +181,15 @@ class Chain:
 
 def chain(epc: str) -> Chain | None:
     """The history of an item by its canonical EPC; None if nothing here ever named it."""
-    rows = [_Row(*row) for row in prepared.fetch(_SQL, [epc])]
+    rows = [_Row(*row) for row in prepared.fetch(_sql(connection.vendor), [epc])]
     return _chain(epc, rows) if rows else None
 
 
 # ---- rows -----------------------------------------------------------------------------------------------------------
 
 _FOR_EVER = 2**63 - 1
-_GTIN = 1 + len(
-    "https://id.gs1.org/01/"
-)  # where a canonical EPC has its GTIN, for SQL; company prefixes come one later
+_GTIN = GTIN_AT + 1  # for SQL; company prefixes come one later
+
 
 #: `carried`: the item, and every container it was in, each for as long as it was; an end that lies ahead is _FOR_EVER.
 #: `told`: what happened to each in that time, after the event that began it; and one row without an event for each of
@@ -180,7 +222,7 @@ WITH RECURSIVE carried (item_id, depth, after, upto) AS (
 )
 SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.parent_id, told.closed_id,
     i.epc, i.sequence, i.status, i.possessor, i.owner, i.consignee, i.begun_by_others,
-    e.position, e.event_time, e.biz_step, e.action, e.voice, e.party, e.consignee, e.lot, e.expiry,
+    e.position, e.event_time, e.biz_step, e.disposition, e.action, e.voice, e.party, e.consignee, e.lot, e.expiry,
     e.is_error_declaration, e.is_copy, e.event_id, parent.epc,
     s.submission, s.submitter, s.kid, s.offline, s.entry_id,
     CASE WHEN entry."index" < (SELECT published FROM ledger_log) THEN entry."index" END,
@@ -190,7 +232,7 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
         WHERE may.partner_id = e.party AND may.registered < s.entry_id
         AND (may.revoked IS NULL OR may.revoked > s.entry_id)
         AND (may.digits = substr(i.epc, {_GTIN}, 14) OR may.digits = substr(i.epc, {_GTIN} + 1, length(may.digits)))),
-    "key".compromised IS NOT NULL OR own_key.compromised IS NOT NULL,
+    "key".compromised IS NOT NULL OR own_key.compromised IS NOT NULL, "key".custodial, own_key.custodial,
     EXISTS (
         SELECT 1 FROM partners_licence AS one WHERE one.partner_id = e.party AND one.registered < s.entry_id
     ) AND NOT EXISTS (
@@ -206,7 +248,20 @@ SELECT told.item_id, told.depth, told.how, told.sequence, told.event_id, told.pa
         SELECT 1 FROM traceability_sighting AS seen WHERE seen.epc = i.epc AND (told.closed_id IS NULL OR seen."at" <= (
             SELECT later.accepted FROM traceability_event AS taken_out
             JOIN traceability_submission AS later ON later.id = taken_out.submission_id
-            WHERE taken_out.id = told.closed_id)))
+            WHERE taken_out.id = told.closed_id))),
+    CASE WHEN told.how = 'is' THEN (
+        SELECT {{gathered}} FROM partners_hold AS h JOIN traceability_event AS e ON e.id = i.begun_id
+        JOIN ledger_entry AS said ON said.number = h.registered
+        WHERE h.epc = i.epc AND h.revoked IS NULL) END,
+    CASE WHEN told.how = 'is' THEN (
+        SELECT {{gathered}} FROM partners_hold AS h JOIN traceability_event AS e ON e.id = i.begun_id
+        JOIN ledger_entry AS said ON said.number = h.registered
+        WHERE h.revoked IS NULL AND {{covered}}) END,
+    CASE WHEN told.how = 'begun' THEN (
+        SELECT {{described}} FROM partners_product AS p
+        WHERE p.gtin = substr(i.epc, {_GTIN}, 14) AND p.replaced IS NULL) END,
+    CASE WHEN told.how = 'is' AND told.depth = 0 THEN (
+        SELECT {{alarms}} FROM traceability_alarm AS a WHERE a.epc = i.epc AND a.cleared IS NULL) END
 FROM told JOIN traceability_item AS i ON i.id = told.item_id
 LEFT JOIN traceability_item AS parent ON parent.id = told.parent_id
 LEFT JOIN traceability_event AS e ON e.id = told.event_id
@@ -219,6 +274,24 @@ LEFT JOIN traceability_submission AS own_s ON own_s.id = own.submission_id
 LEFT JOIN partners_signingkey AS own_key ON own_key.partner_id = own_s.submitter AND own_key.kid = own_s.kid
 LEFT JOIN ledger_entry AS own_entry ON own_entry.number = own_s.entry_id
 """  # noqa: S608 - a constant
+
+
+@cache
+def _sql(vendor: str) -> str:
+    """Holds, and what is told of the product, are gathered as JSON, in the order of `Held` and `Told`: looked up for
+    the few items that are asked about, they change nothing of how the rest is joined."""
+    lot = "CASE WHEN e.lot IS NULL THEN h.lot END"
+    array, gather = ("json_build_array", "json_agg") if vendor == "postgresql" else ("json_array", "json_group_array")
+    entry = "encode(said.entry, 'hex')" if vendor == "postgresql" else "lower(hex(said.entry))"
+    gathered = f"CAST({gather}({array}(h.kind, h.partner_id, h.reason, {entry}, {lot})) AS text)"
+    licensed = (
+        "EXISTS (SELECT 1 FROM partners_prefix AS may WHERE may.partner_id = p.told_by AND may.revoked IS NULL "
+        "AND (may.digits = p.gtin OR may.digits = substr(p.gtin, 2, length(may.digits))))"
+    )
+    columns = ", ".join(f"p.{name}" for name in ("id", "told_by", "source", "valid_from", "valid_to", *TOLD))
+    described = f"CAST({gather}({array}({licensed}, {columns})) AS text)"
+    alarms = f"CAST({gather}({array}(a.kind, a.first_party, a.second_party, a.after)) AS text)"
+    return _SQL.format(covered=covers_sql(vendor), gathered=gathered, described=described, alarms=alarms)
 
 
 class _Row(NamedTuple):
@@ -241,6 +314,7 @@ class _Row(NamedTuple):
     position: int
     time: Any
     biz_step: str | None
+    disposition: str | None
     action: str
     voice: str
     party: str
@@ -260,6 +334,8 @@ class _Row(NamedTuple):
     header: bytes | None
     licensed: bool
     compromised: bool
+    custodial: bool | None
+    own_custodial: bool | None
     unlicensed: bool  # on that day, whatever it did
     own_event: int | None
     own_position: int
@@ -270,10 +346,21 @@ class _Row(NamedTuple):
     own_accepted: int
     own_index: int | None
     contradicted: bool
+    holds_of_item: str | None  # JSON
+    holds_of_product: str | None
+    described: str | None
+    alarms: str | None
 
 
 def _chain(epc: str, rows: Sequence[_Row]) -> Chain:
     contradicted = any(row.contradicted for row in rows)
+    holds = dict.fromkeys(
+        Held(*each)
+        for row in rows
+        for gathered in (row.holds_of_item, row.holds_of_product)
+        if gathered
+        for each in loads(gathered)
+    )
     rows = [row for row in rows if row.how != "was"]
     now = sorted((row for row in rows if row.how == "is"), key=lambda row: row.depth)
     item, custody = now[0], now[-1]
@@ -300,7 +387,15 @@ def _chain(epc: str, rows: Sequence[_Row]) -> Chain:
         header=begun.header,
         licensed=bool(begun.licensed),
         contradicted=contradicted,
+        holds=tuple(holds),
+        described=tuple(_told(*each) for each in loads(begun.described or "[]")),
+        alarms=tuple(Alarmed(*each) for row in rows if row.alarms for each in loads(row.alarms)),
     )
+
+
+def _told(licensed: bool, row: int, told_by: str, source: str, begins: str, ends: str | None, *texts: str) -> Told:
+    ended = date.fromisoformat(ends) if ends else None
+    return Told(bool(licensed), row, told_by, source, date.fromisoformat(begins), ended, *texts)
 
 
 def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Hop]:
@@ -316,7 +411,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
     for event, row in about.items():
         yield Hop(
             event=event,
-            submission=_uuid(row.submission),
+            submission=uuid_text(row.submission),
             position=row.position,
             carrier=row.epc,
             into=row.into,
@@ -333,6 +428,7 @@ def _hops(rows: Sequence[_Row], begun: _Row, *, told_later: bool) -> Iterator[Ho
             accepted=row.accepted,
             offline=bool(row.offline),
             compromised=bool(row.compromised),
+            custodial=bool(row.custodial),
             unauthorized=bool(row.unlicensed) and steps[event] in TRADES and not row.correction,
             correction=bool(row.correction),
             own=_own(row) if row.own_event not in about else None,  # else it is an act by itself, and shown as one
@@ -346,17 +442,18 @@ def _own(row: _Row) -> OwnWord | None:
         return None
     return OwnWord(
         event=row.own_event,
-        submission=_uuid(row.own_submission),
+        submission=uuid_text(row.own_submission),
         position=row.own_position,
         voice=Voice(row.own_voice),
         submitter=row.own_submitter,
         kid=bytes(row.own_kid),
         index=row.own_index,
         accepted=row.own_accepted,
+        custodial=bool(row.own_custodial),
     )
 
 
-def _uuid(stored: UUID | str) -> str:
+def uuid_text(stored: UUID | str) -> str:
     """As text with hyphens, whatever the driver gave."""
     return str(stored if isinstance(stored, UUID) else UUID(stored))
 
@@ -370,7 +467,7 @@ def _step(row: _Row) -> Step:
         return Step.PACK
     aggregation = {Action.ADD: Step.PACK, Action.DELETE: Step.UNPACK}
     action = Action(row.action)
-    return STEPS.get((row.biz_step, action)) or aggregation.get(action, Step.OBSERVE)
+    return step_named(row.biz_step, action, row.disposition) or aggregation.get(action, Step.OBSERVE)
 
 
 def _implied(
@@ -384,7 +481,8 @@ def _implied(
     implied: dict[int, tuple[Implied, ...]] = {}
     for event, row in about.items():
         looked_at = steps[event] is Step.OBSERVE and not (event in emptied and row.party == consignee)
-        received = in_transit and not row.correction and steps[event] is not Step.RECEIVE and not looked_at
+        told = steps[event] in RECEIVES or steps[event] is Step.VOID
+        received = in_transit and not row.correction and not told and not looked_at
         words = (Implied.RECEIVED,) * received + (Implied.TAKEN_OUT,) * (event in emptied)
         if words:
             implied[event] = words

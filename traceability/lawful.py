@@ -1,21 +1,42 @@
 """Whether one event may move an item: by voice, time and right (ARCHITECTURE section 4). Pure.
 
-    takes: whose to tell? late? lawful? ──> it moves, or is only seen, with an exception; or it contradicts the record
+    takes: whose to tell? late? lawful? held up? ──> it moves; or is only seen, with an exception; or is refused
 
 What others tell of an item that the submitter has no part in comes to the same whatever the record says: it waits.
 `act.py` asks, item by item, and moves what may.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 
 from partners.gs1.identifiers import gtin_of, is_sgtin, is_sscc
 
-from .custody import MOVES, SIGNED_BY_PARTY, TERMINAL, Status, Step, Told, step_of
+from .custody import (
+    ENDS,
+    HELD_UP,
+    MOVES,
+    RECEIVES,
+    RETURNED,
+    SIGNED_BY_PARTY,
+    TERMINAL,
+    Status,
+    Step,
+    Told,
+    new_owner,
+    step_of,
+)
 from .epcis.events import Event
 from .errors import Conflict, NotAllowed, Refusal
-from .facts import ContentKind, Exceptional, Facts, ItemState, Judgement, Known
+from .facts import ContentKind, Exceptional, Facts, Held, ItemState, Judgement, Known, with_all_above
 
-ENDS = frozenset({Step.DISPENSE, Step.DECOMMISSION})
+ON_HOLD = "on_hold"
+ALREADY_RECEIVED = "already_received"
+TAKES_BACK = frozenset({Step.VOID, Step.RETURN})  # steps of a sender, with what is still on its way
+SHOWN = 3  # holds that a refusal tells of
+
+
+_BY_ITS_HOLDER = "an act by the party the record shows in possession"
+_NOT_ENDED = "an item that is still in use: this one's record has ended"
 
 
 def unknown_item(epc: str) -> Refusal:
@@ -51,7 +72,7 @@ class Lawful:
         self.items, self.facts, self.result = items, facts, result
         self.position, self.event, self.raises = position, event, raises
         self.raised = raises.moved if raises else frozenset()
-        self.step = step_of(event)
+        self.step = step_of(event, facts.rules)
         self.by_others = told.voice not in SIGNED_BY_PARTY
         self.party = told.spoken_for or facts.submitter
         self.time = self.at = event.instant  # `at`: the moment under which it stands in the books
@@ -86,6 +107,35 @@ class Lawful:
                     epc=epc,
                     expected="a prefix statement by an accrediting authority",
                 )
+
+    def _check_allocated(self) -> None:
+        """Where their party commissions from its blocks alone. Asked last: a number that was used before is a
+        contradiction, whoever gave it out."""
+        found = self.facts.unallocated(self.party, self.event.named)
+        if found is not None:
+            raise Refusal(
+                f"{found.epc} is in a block that is {found.block}"
+                if found.block
+                else f"{found.epc} is in no block that was given out to {self.party}",
+                code=f"block_{found.block}" if found.block else "serial_not_allocated",
+                epc=found.epc,
+                expected="a serial number of an allocated block: this product is commissioned from no others",
+            )
+
+    def _check_resale(self) -> None:
+        """What came back is verified before it is sold on, or packed to be (21 U.S.C. 360eee-1(c)(4)(D)); it goes back
+        to whoever sold it as it is."""
+        if self.by_others or self.event.disposition == RETURNED:
+            return
+        taken_back = self.result.taken_back.intersection(self.event.epcs)
+        found = min(taken_back) if taken_back else self.facts.unverified(self.party, self.event.epcs)
+        if found is not None:
+            raise Refusal(
+                f"{found} came back as a return, and was not verified since",
+                code="return_not_verified",
+                epc=found,
+                expected="its code scanned for a saleable return, and nothing found against it",
+            )
 
     def _check_numbers(self, epcs: Iterable[str]) -> None:
         """A logistic unit is numbered by whose company prefix that is; of most prefixes nobody here knows whose."""
@@ -126,10 +176,13 @@ class Lawful:
         if custody.status is None:
             raise unknown_item(item.epc)
         late = not self._has(custody) and (self.time < custody.last_time or self.time < item.last_time)
+        late = late and self.step is not Step.VOID  # it would have to move something, or it is for nothing
         if self.by_others and not self._is_others_to_tell(item, custody, late=late):
             self._waits(item.epc)
             return False
-        return not (late and self._is_late(item, custody)) and self._is_lawful(item, custody)
+        if (late and self._is_late(item, custody)) or not self._is_lawful(item, custody):
+            return False
+        return not self._is_held_up(item)
 
     def _takes_container(self, container: ItemState) -> bool:
         """The same, of what is packed or unpacked: whoever signs that is told what is in it."""
@@ -145,7 +198,9 @@ class Lawful:
     def _has(self, custody: ItemState) -> bool:
         """Whether the party has it, or what is on its way to it. Whatever the clocks say: it is what is said later, of
         two things said by whoever has it, that comes later; and what is on its way has come when its receiver says so,
-        by more than a look."""
+        by more than a look, or has not when its sender says so."""
+        if custody.status is Status.IN_TRANSIT and self.step in TAKES_BACK and custody.possessor == self.party:
+            return True
         if custody.status is Status.IN_TRANSIT:
             return custody.consignee == self.party and self.step is not Step.OBSERVE
         return custody.status is Status.HELD and custody.possessor == self.party
@@ -159,7 +214,7 @@ class Lawful:
         if not (self.by_others or item.is_with(self.party) or self.facts.past.had_part(item.epc, self.party)):
             raise self._conflict(item, "not_holder", f"{item.epc} is held by another party")
         if ends:
-            ended = MOVES[Status.HELD, self.step]
+            ended = ENDS[self.step]
             detail = f"told as {ended} before a later event moved it on: recorded, moved nothing"
             self._contradiction(item.epc, f"{ended}_before", detail)
         else:
@@ -170,27 +225,102 @@ class Lawful:
         """Whether the party may take this step with the item; False where that is known."""
         if self.by_others:
             return True
+        if self.step is Step.VOID:
+            return self._is_lawfully_called_off(item, custody)
         if custody.status in TERMINAL:
             raise self._conflict(item, f"already_{custody.status}", f"{item.epc} is {custody.status}")
         if custody.status is Status.IN_TRANSIT:
             return self._is_lawful_in_transit(item, custody)
         if custody.possessor != self.party:
             raise self._conflict(item, "not_holder", f"{item.epc} is held by another party")
-        if self.step is not Step.RECEIVE and (custody.status, self.step) not in MOVES:
+        if self.step not in RECEIVES and (custody.status, self.step) not in MOVES:
             raise Refusal(
                 f"{item.epc} is {custody.status}: no {self.step} from there", code="unlawful_move", epc=item.epc
             )
-        return self.step is not Step.RECEIVE  # received before, or taken to have been: known
+        return self.step not in RECEIVES  # received before, or taken to have been: known
 
     def _is_lawful_in_transit(self, item: ItemState, custody: ItemState) -> bool:
         party, consignee = self.party, custody.consignee
-        if self.step is Step.RECEIVE and consignee not in (None, party):
+        if self.step is Step.RETURN and party == custody.possessor:
+            return True
+        if self.step in RECEIVES and consignee not in (None, party):
             raise self._conflict(item, "not_consignee", f"{item.epc} was shipped to another party")
         if self.step is Step.OBSERVE and party not in (consignee, custody.possessor):
             raise self._conflict(item, "not_holder", f"{item.epc} is in transit between other parties")
-        if self.step not in (Step.RECEIVE, Step.OBSERVE) and party != consignee:
+        if self.step not in (*RECEIVES, Step.OBSERVE) and party != consignee:
             raise self._conflict(item, "in_transit", f"{item.epc} has been shipped to another party")
         return True
+
+    def _is_lawfully_called_off(self, item: ItemState, custody: ItemState) -> bool:
+        """By its sender, while it is on its way. Whoever had it before is told no more than that it is too late for
+        that: not who has it since, nor what became of it."""
+        if custody.possessor == self.party:
+            if custody.status is Status.IN_TRANSIT:
+                return True
+            detail = f"{item.epc} is {custody.status}: there is no shipment of it to call off"
+            raise Refusal(detail, code="not_in_transit", epc=item.epc, expected="an item on its way to its consignee")
+        if custody.status is Status.IN_TRANSIT and custody.consignee == self.party:
+            raise self._conflict(
+                item, "not_sender", f"{item.epc} was shipped by another party, and only that calls it off"
+            )
+        if self.facts.past.had_part(item.epc, self.party):
+            raise self._conflict(item, ALREADY_RECEIVED, f"{item.epc} has been received since it was shipped")
+        raise self._conflict(item, "not_holder", f"{item.epc} is held by another party")
+
+    # ---- holds ----------------------------------------------------------------------------------------------------
+
+    def _is_held_up(self, item: ItemState) -> bool:
+        """Whether a hold keeps it where it is. Its own party is refused; what others tell of it waits."""
+        stops = list(dict.fromkeys(self._in_the_way(item))) if self.facts.holds.any() else []
+        if not stops:
+            return False
+        if self.by_others:
+            self._waits(item.epc)
+            return True
+        raise Refusal(
+            f"{stops[0][0]} is on hold: " + "; ".join(f"{held.kind}, {held.reason}" for _, held in stops[:SHOWN]),
+            code=ON_HOLD,
+            epc=item.epc,
+            expected=f"a release by {' and by '.join(sorted({held.by for _, held in stops}))}, or by an authority",
+            found=f"{self.step} by {self.party}",
+        )
+
+    def _in_the_way(self, item: ItemState) -> Iterator[tuple[str, Held]]:
+        """The holds that this step would have to break. A container that is held stays as it is, with all that is in
+        it; and everything goes back to whoever holds it up."""
+        goes_to, moves = self._goes_back_to, self.step in HELD_UP
+        whole = moves or (self.step is Step.UNPACK and item.epc == self.event.parent_id)
+        yield from (found for found in self._over(item if whole else item.parent) if found[1].by != goes_to)
+        if moves:
+            yield from (found for found in self._inside(item) if found[1].by != goes_to)
+
+    @property
+    def _goes_back_to(self) -> str | None:
+        """Who gets it, to have and to keep."""
+        consignee = self.facts.consignees.get(self.position)
+        return consignee if new_owner(self.event) in (None, consignee) else None
+
+    def _over(self, item: ItemState | None) -> Iterator[tuple[str, Held]]:
+        """The holds over it, and over all it is in."""
+        for each in with_all_above(item):
+            yield from ((each.epc, held) for held in self.facts.holds.over(each))
+
+    def _inside(self, item: ItemState) -> Iterator[tuple[str, Held]]:
+        """The holds over what is in it by now."""
+        for epc, held in self.facts.holds.inside(item):
+            yield epc if item.epc not in self.facts.closed else f"something in {item.epc}", held
+        for each in self._children.get(item.epc, ()) if item.content != "none" else ():
+            yield from ((each.epc, held) for held in self.facts.holds.over(each))
+            yield from self._inside(each)
+
+    @cached_property
+    def _children(self) -> dict[str, list[ItemState]]:
+        """Of the document's items, by the container that each is in when this event comes."""
+        found: dict[str, list[ItemState]] = {}
+        for item in self.items.values():
+            if item.parent is not None:
+                found.setdefault(item.parent.epc, []).append(item)
+        return found
 
     # ---- what others tell -----------------------------------------------------------------------------------------
 
@@ -198,6 +328,8 @@ class Lawful:
         """Told by others: nothing is done to what has come to its end; to what is with a party that signs here, or on
         its way to one, before that party says so itself; nor to what the submitter has no part in."""
         if custody.status in TERMINAL or any(map(self.facts.signs_here, self._concerned(custody))):
+            return False
+        if self.step is Step.VOID and (custody.status, custody.possessor) != (Status.IN_TRANSIT, self.party):
             return False
         if item.is_had_by(self.facts.submitter):
             return True
@@ -210,7 +342,7 @@ class Lawful:
     def _concerned(self, custody: ItemState) -> Iterator[str]:
         """Who would have to say it itself, if it signs here."""
         concerned = [custody.possessor, custody.consignee]
-        if custody.consignee == self.party and self.step is not Step.RECEIVE:
+        if custody.consignee == self.party and self.step not in (*RECEIVES, Step.VOID):
             concerned = [self.party]  # who does more than receive has taken over from the sender
         elif custody.consignee == self.facts.submitter:
             concerned = [custody.possessor]  # whoever is to have it tells this itself
@@ -262,7 +394,7 @@ class Lawful:
             detail,
             code=code,
             epc=item.epc,
-            expected="an act by the party the record shows in possession",
+            expected=_NOT_ENDED if item.status in TERMINAL else _BY_ITS_HOLDER,
             found=f"{self.step} by {self.party}",
         )
 

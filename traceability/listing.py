@@ -58,6 +58,11 @@ def statements_of(party: Partner, after: int = 0, *, now: datetime) -> Page[Regi
     return _page(_both(signed, about, after), after, now)
 
 
+def said_by(party: Partner, kind: str, after: int = 0, *, now: datetime) -> Page[Registration]:
+    """Every statement of one kind that the party has signed, `after` this number."""
+    return _page(_next(Registration.objects.filter(issuer=party.gln, kind=kind), after), after, now)
+
+
 def _both(one: QuerySet[Row], other: QuerySet[Row], after: int) -> list[Row]:
     """Each found by an index of its own."""
     rows = {row.entry_id: row for rows in (one, other) for row in _next(rows, after)}

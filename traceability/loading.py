@@ -36,19 +36,24 @@ from .custody import (
     Voice,
     empties,
     possessor,
+    rules_for,
     step_of,
     voice,
 )
 from .epcis.events import Document, Event
-from .facts import Facts, ItemState, Known, Recorded, anybody
+from .facts import Facts, ItemState, Known, Recorded, anybody, nothing
+from .holding import RecordedHolds
 from .judgement import Board
 from .lawful import gtins_of
 from .ordering import application_order
 from .past import RecordedPast
-from .records import FIRST_MOVES, ChangedMeanwhile, Loaded, content_of, instant, moved_leaves
+from .records import FIRST_MOVES, ChangedMeanwhile, Loaded, content_of, instant, lot_and_expiry, moved_leaves
+from .resale import RecordedReturns
+from .serials import RecordedAllocations
 
 _ITEM = """found.id, found.epc, found.begun_id, found.head, found.content_size, found.content_root, found.sequence,
-    found.status, found.possessor, found.owner, found.consignee, found.begun_by_others, found.last_time"""
+    found.status, found.possessor, found.owner, found.owner_before, found.consignee, found.begun_by_others,
+    found.last_time"""
 _LOCKED = f"SELECT {_ITEM} FROM traceability_item AS found WHERE id = ANY(%s) ORDER BY id FOR UPDATE"  # noqa: S608
 _CHILDREN = """SELECT c.parent_id, c.item_id, coalesce(c.standing, i.head) FROM {values}
     JOIN traceability_containment AS c ON c.parent_id = named.value AND c.closed_id IS NULL
@@ -61,11 +66,16 @@ class Replay:
 
     told: tuple[Told, ...]
     consignees: Mapping[int, str | None]
+    lots: Mapping[int, str | None]
     as_of: int  # the number of its entry
+    rules: int  # version of the moves
 
 
-def load(document: Document, submitter: str, *, lock: bool, replay: Replay | None = None) -> Loaded:
+def load(
+    document: Document, submitter: str, *, lock: bool, now: datetime | None = None, replay: Replay | None = None
+) -> Loaded:
     """Everything that judging `document` needs. With `lock`, its items and their containers stay as they are found.
+    `now` says which blocks of serial numbers have expired; a replay, or whoever names no time, does not ask for blocks.
 
     Raises `ChangedMeanwhile` when somebody repacked an item between the finding and the locking.
     """
@@ -82,8 +92,8 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
     named = {epc for event in events for epc in event.named}
     named.update(epc for original in originals.values() for epc in original.put_back_with)
     rows, parents = _found(named, {event.parent_id for event in events if empties(event)}, lock=lock)
-    past = RecordedPast({row[1]: key for key, row in rows.items()}, submitter, as_of)
     states, contents = _states(rows, parents), _contents(events, rows)
+    past = RecordedPast({row[1]: key for key, row in rows.items()}, submitter, as_of)
     entrusted = _entrusted(events, told)
     closed = {
         state.epc
@@ -95,9 +105,13 @@ def load(document: Document, submitter: str, *, lock: bool, replay: Replay | Non
         may_issue=_issuers(events, told, as_of),
         may_number=_numberers(events, told, as_of),
         may_trade=may_trade,
+        unallocated=_allocations(events, told, submitter, lock=lock, now=now) if now and not replay else nothing,
+        unverified=RecordedReturns([row[1] for row in rows.values()]) if now and not replay else nothing,
         signs_here=cache(partial(_signs_here, lock=lock, as_of=as_of)),
         past=past,
+        holds=_holds(events, states, named, replay),
         consignees=consignees,
+        rules=replay.rules if replay else rules_for(events),
         bound=_bound(events, told, consignees, submitter),
         closed=frozenset(epc for epc in closed if not past.told_last(epc)),
         known=_known(events, rows, as_of),
@@ -226,16 +240,23 @@ def _into_owner(before: Any) -> str | None:
     return found.get("into_owner")
 
 
+def states_of(epcs: Collection[str]) -> dict[str, ItemState]:
+    """What the record says of these items and of every container above them, nothing of it locked. Whoever asks sees to
+    it that nobody is told of another's."""
+    return {state.epc: state for state in _states(*_found(set(epcs), (), lock=False))}
+
+
 _CONTENT_KINDS: Mapping[int | None, Literal["none", "unknown"]] = {None: "none", -1: "unknown"}
 
 
 def _states(rows: Mapping[int, Any], parents: Mapping[int, Any]) -> list[ItemState]:
     states: dict[int, ItemState] = {}
-    for key, epc, begun, head, size, _, sequence, status, holder, owner, consignee, others, last_time in rows.values():
+    for row in rows.values():
+        key, epc, begun, head, size, _, sequence, status, holder, owner, before, consignee, others, last_time = row
         item = states[key] = ItemState(epc)
         item.key, item.begun, item.head, item.sequence = key, Recorded(begun), head and bytes(head), sequence
         item.status = Status(status) if status else None
-        item.possessor, item.owner, item.consignee = holder, owner, consignee
+        item.possessor, item.owner, item.owner_before, item.consignee = holder, owner, before, consignee
         item.begun_by_others, item.content = bool(others), _CONTENT_KINDS.get(size, "stated")
         item.last_time = instant(last_time if isinstance(last_time, datetime) else datetime.fromisoformat(last_time))
     for key, (sequence, parent, standing, owner) in parents.items():
@@ -259,18 +280,30 @@ def _contents(events: Iterable[Event], rows: Mapping[int, Any]) -> dict[str, fro
 
 def _issuers(events: Sequence[Event], told: Sequence[Told], as_of: int | None) -> Callable[[str, str], bool]:
     """Whether a party may issue a GTIN, for the GTINs this document commissions."""
-    gtins = {
-        gtin
-        for event, how in zip(events, told, strict=True)
-        if how.voice in SIGNED_BY_PARTY and step_of(event) is Step.COMMISSION
-        for gtin in gtins_of(event.epcs)
-    }
+    gtins = {gtin for event, _ in _commissioned(events, told) for gtin in gtins_of(event.epcs)}
     granted: dict[str, list[Prefix]] = {}
     for some in _batches(sorted(gtins)):
         granted |= licensees(some)
     return lambda party, gtin: any(
         prefix.partner_id == party and prefix.in_force(as_of) for prefix in granted.get(gtin, ())
     )
+
+
+def _commissioned(events: Sequence[Event], told: Sequence[Told]) -> Iterator[tuple[Event, Told]]:
+    """The commissionings that a party signs for."""
+    for event, how in zip(events, told, strict=True):
+        if how.voice in SIGNED_BY_PARTY and step_of(event) is Step.COMMISSION:
+            yield event, how
+
+
+def _allocations(
+    events: Sequence[Event], told: Sequence[Told], submitter: str, *, lock: bool, now: datetime
+) -> RecordedAllocations:
+    """What may be used of the serial numbers that were given out: looked for when somebody commissions."""
+    commissioned = list(_commissioned(events, told))
+    gtins = {gtin for event, _ in commissioned for gtin in gtins_of(event.epcs)}
+    parties = {how.spoken_for or submitter for _, how in commissioned}
+    return RecordedAllocations(parties, gtins, lock=lock, now=now)
 
 
 def _traders(
@@ -320,6 +353,18 @@ def _numberers(events: Sequence[Event], told: Sequence[Told], as_of: int | None)
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """SQLite takes 32,766 parameters at once; of each GTIN, ten names are asked for."""
     return (names[at : at + 1000] for at in range(0, len(names), 1000))
+
+
+def _holds(
+    events: Sequence[Event], states: Collection[ItemState], named: Collection[str], replay: Replay | None
+) -> RecordedHolds:
+    def told(position: int) -> str | None:
+        lot: str | None = lot_and_expiry(events[position])[0]
+        return lot
+
+    containers = [state for state in states if state.content != "none" and state.epc in named]
+    lot_of = replay.lots.__getitem__ if replay else told  # what was erased stands in the rows still
+    return RecordedHolds(states, containers, named, lot_of, replay.as_of if replay else None)
 
 
 def _signs_here(gln: str, *, lock: bool, as_of: int | None) -> bool:

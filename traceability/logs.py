@@ -16,6 +16,10 @@ from structlog.typing import EventDict, Processor
 
 _QUERY = re.compile(r"\?\S*")
 
+#: Where a standard has serial numbers in the path: verification messages, and Digital Links.
+_NUMBERED = re.compile(r"(?<![^\s\"])(/vrs/verify|/[0-9]{2,4})/[^\s\"]*")
+WITHHELD = "[withheld]"
+
 #: Members that a line may have beside its text; all else that libraries attach, such as whole requests, is left out.
 MEMBERS = ("method", "view", "status", "ms")
 
@@ -30,8 +34,17 @@ _SECRETS = re.compile(
 REDACTED = "[secret]"
 
 
+def without_serials(text: str) -> str:
+    """A path, or a line with paths in it, without what standards let stand there of a single pack.
+
+    >>> without_serials('"GET /vrs/verify/gtin/1/lot/L/ser/A1 HTTP/1.1"'), without_serials("/01/00614141123452/21/A1")
+    ('"GET /vrs/verify/[withheld] HTTP/1.1"', '/01/[withheld]')
+    """
+    return _NUMBERED.sub(rf"\1/{WITHHELD}", text)
+
+
 class WithoutQuery(logging.Filter):
-    """Takes the query off a request line: it may hold a serial number.
+    """Takes the query off a request line, and what else may hold a serial number.
 
     >>> record = logging.makeLogRecord({"msg": '"%s" %s', "args": ("GET /api/v1/verify?scan=1 HTTP/1.1", "200")})
     >>> WithoutQuery().filter(record), record.getMessage()
@@ -40,7 +53,9 @@ class WithoutQuery(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
-            record.args = tuple(_QUERY.sub("", each) if isinstance(each, str) else each for each in record.args)
+            record.args = tuple(
+                without_serials(_QUERY.sub("", each)) if isinstance(each, str) else each for each in record.args
+            )
         return True
 
 

@@ -2,6 +2,7 @@
 
     unitproof_http_requests_total{method,view,status}    unitproof_log_...    unitproof_witness_...{witness}
     unitproof_http_request_seconds{method,view}          unitproof_database_up
+    unitproof_jobs{state}                                unitproof_jobs_oldest_open_seconds
 
 gunicorn's processes count in files of a folder, PROMETHEUS_MULTIPROC_DIR, that `gunicorn.conf.py` makes anew at each
 start; whichever of them is asked adds up what all have counted. What concerns the log is asked of the database, so
@@ -22,6 +23,8 @@ from prometheus_client.registry import Collector
 
 from ledger import health
 from ledger.tlog.errors import LogError
+
+from . import jobs
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +70,25 @@ class Standing(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         try:
             found = [_gauge(measure) for measure in health.measures(now=self.now)]
+            found += _of_jobs()
         except (DatabaseError, LogError, OSError) as error:
             logger.warning("the log was not measured: %s", error)
             found = []
         yield GaugeMetricFamily("unitproof_database_up", "1 if the log could be measured.", value=bool(found))
         yield from found
+
+
+def _of_jobs() -> Iterator[GaugeMetricFamily]:
+    """How many jobs there are in each state, as the database has them, and how long the first of them waits."""
+    counts, waiting = jobs.standing()
+    family = GaugeMetricFamily(
+        "unitproof_jobs", "Jobs by how they stand; those that are over, for some days.", labels=["state"]
+    )
+    for state, count in counts.items():
+        family.add_metric([state], count)
+    yield family
+    about = "Seconds since the oldest job was asked for that is not over."
+    yield GaugeMetricFamily("unitproof_jobs_oldest_open_seconds", about, value=waiting)
 
 
 def _gauge(measure: health.Measure) -> GaugeMetricFamily:

@@ -1,14 +1,16 @@
 """What was handed in, as it was handed in, and what is known of every item because of it.
 
 Submission, Event, Registration and Sighting are what happened: never edited. Item, Containment, Move and
-ExceptionCase are derived from them and from nothing else: `manage.py rebuild_custody` replays and compares.
+ExceptionCase are derived from them and from nothing else: `manage.py rebuild_custody` replays and compares. SerialPool
+and SerialBlock are what the node gives out before anything happens: nobody has signed them, and nothing is derived;
+Draft and MoveRequest what was asked for.
 Every row of a hot table begins with the key that the table would be distributed by. What refers from a derived row
 is written with what it refers to, in one transaction, and replayed with it: the database is spared the checking,
 which would cost a fifth of the time of a big capture.
 """
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from traceability.custody import Status
 
@@ -48,7 +50,7 @@ class Submission(models.Model):
     warnings = models.JSONField(default=list)
     entry = models.OneToOneField("ledger.Entry", on_delete=models.PROTECT, related_name="submission")
     promise = models.BinaryField()  # COSE_Sign1 by the node
-    rules = models.SmallIntegerField()  # version of the moves it was judged by
+    rules = models.SmallIntegerField()  # version of the moves it was judged by: the first that judges it so
     accepted = models.DateTimeField()
     # What was erased on purpose, and by which statement of the node: then the secret is all zeros (`erasure.py`).
     erased = models.ForeignKey(  # document, header, fields_secret; of its events, what `Event.remains` stands for
@@ -73,6 +75,7 @@ class Event(models.Model):
     event_hash = models.BinaryField(max_length=32)  # CBV 2.0 event hash: a label, never relied on
     event_time = models.DateTimeField()
     biz_step = models.TextField(null=True)  # noqa: DJ001
+    disposition = models.TextField(null=True)  # noqa: DJ001 - what comes back is told by it
     action = models.CharField(max_length=7)
     voice = models.CharField(max_length=8)
     party = models.CharField(max_length=13)  # whose act it is: the submitter, or the party spoken for
@@ -100,6 +103,11 @@ class Event(models.Model):
             models.Index(fields=["identity"], name="event_identity"),
             models.Index(fields=["event_hash"], name="event_hash"),
             models.Index(fields=["party", "submission"], condition=Q(voice="agent"), name="told_for_a_party"),
+            models.Index(fields=["party", "id"], condition=Q(biz_step="shipping"), name="shipped_by_a_party"),
+            models.Index(fields=["consignee", "id"], condition=Q(biz_step="shipping"), name="shipped_to_a_party"),
+            models.Index(
+                fields=["party"], condition=Q(biz_step="receiving", disposition="returned"), name="returned_to_a_party"
+            ),
         )
 
 
@@ -115,6 +123,7 @@ class Item(models.Model):
     status = models.CharField(max_length=14, null=True, choices=[(s, s.name) for s in Status])  # noqa: DJ001
     possessor = models.CharField(max_length=13, null=True)  # noqa: DJ001
     owner = models.CharField(max_length=13, null=True)  # noqa: DJ001
+    owner_before = models.CharField(max_length=13, null=True)  # noqa: DJ001 - while in transit, if the shipment sold it
     consignee = models.CharField(max_length=13, null=True)  # noqa: DJ001 - while in transit
     begun_by_others = models.BooleanField(default=False)  # by a reporter or intake, not by its licensee
     last_time = models.DateTimeField()  # of the last event that moved it
@@ -122,7 +131,10 @@ class Item(models.Model):
     class Meta:
         # Not `unique=True`, which would bring a second index, for LIKE, that nobody asks.
         constraints = (models.UniqueConstraint(fields=["epc"], name="epc_names_one_item"),)
-        indexes = (models.Index(fields=["possessor"], condition=Q(content_size__isnull=False), name="containers_held"),)
+        indexes = (
+            models.Index(fields=["possessor"], condition=Q(content_size__isnull=False), name="containers_held"),
+            models.Index(fields=["consignee"], condition=Q(consignee__isnull=False), name="what_is_on_its_way"),
+        )
 
 
 class Containment(models.Model):
@@ -197,6 +209,81 @@ class Sighting(models.Model):
         )
 
 
+class VerificationOutcome(models.Model):
+    """What a party says became of a pack that it verified. The verification itself is an `AccessRecord`; of several
+    outcomes the last counts, and none is edited."""
+
+    verification = models.ForeignKey("partners.AccessRecord", on_delete=models.PROTECT, related_name="outcomes")
+    outcome = models.CharField(max_length=32)  # a key of `dscsa/outcomes.py`
+    note = models.CharField(max_length=200, blank=True)
+    at = models.DateTimeField()
+
+
+class Alarm(models.Model):
+    """That one pack was seen where it cannot be if the record is right: two pieces of evidence, and when the second
+    came. Derived from nothing that is signed: the node's own word."""
+
+    epc = models.TextField()  # canonical
+    kind = models.CharField(max_length=16)  # two_places, after_end, out_of_chain
+    at = models.DateTimeField()
+    # Where it was last: a verification by another, or else the last event that moved it.
+    first_party = models.CharField(max_length=13)
+    first_at = models.DateTimeField()
+    first_verification = models.BigIntegerField(null=True)  # number of an AccessRecord
+    first_event = models.BigIntegerField(null=True)
+    # Where it is now: a verification, or a claim that was refused.
+    second_party = models.CharField(max_length=13)
+    second_verification = models.BigIntegerField(null=True)
+    second_sighting = models.BinaryField(max_length=32, null=True)  # SHA-256 of its statement
+    after = models.BigIntegerField()  # the last event that was known then
+    cleared = models.DateTimeField(null=True)
+    cleared_by = models.CharField(max_length=13, blank=True)
+    cleared_because = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=["epc", "kind", "second_party"], condition=Q(cleared__isnull=True), name="alarm_is_raised_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(first_verification__isnull=False) ^ Q(first_event__isnull=False),
+                name="alarm_has_a_first_evidence",
+            ),
+            models.CheckConstraint(
+                condition=Q(second_verification__isnull=False) ^ Q(second_sighting__isnull=False),
+                name="alarm_has_a_second_evidence",
+            ),
+        )
+
+
+class AlarmConcern(models.Model):
+    """Whom an alarm concerns, and what each may know of the others (invariant I7)."""
+
+    alarm = models.ForeignKey(Alarm, on_delete=models.CASCADE, related_name="concerns", db_index=False)
+    party = models.CharField(max_length=13)
+    knows = models.BooleanField()  # who else: it has, or had, to do with the pack
+    may_clear = models.BooleanField()  # it may issue the product
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["alarm", "party"], name="alarm_concerns_a_party_once"),)
+        indexes = (models.Index(fields=["party", "alarm"], name="alarms_of_a_party"),)
+
+
+class Sampling(models.Model):
+    """Which packs of a suspect lot a party has to verify, as they were drawn."""
+
+    sampling = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)
+    gtin = models.CharField(max_length=14)
+    lot = models.CharField(max_length=20)
+    quantity = models.IntegerField()  # packages in hand
+    drawn = models.JSONField()  # serial numbers, or places from 1 on
+    opened = models.DateTimeField()
+
+    class Meta:
+        indexes = (models.Index(fields=["party", "id"], name="samplings_of_a_party"),)
+
+
 class Registration(models.Model):
     """A statement about a key or a right, as it was logged (FORMATS section 5)."""
 
@@ -251,12 +338,67 @@ class AccessInterval(models.Model):
 
     sequence = models.BigIntegerField(primary_key=True)  # from 1, without a gap
     after = models.BigIntegerField()  # key of the last AccessRecord before it; 0: of the first interval
-    upto = models.BigIntegerField()  # and of the last within it
+    upto = models.BigIntegerField(db_index=True)  # and of the last within it
     closed = models.DateTimeField()
     secret = models.BinaryField(max_length=32)  # salts of the leaves
     leaves = models.BinaryField()  # 32 bytes a record, in the order of their keys
     entry_salt = models.BinaryField(max_length=32)
     entry = models.OneToOneField("ledger.Entry", on_delete=models.PROTECT, related_name="access_interval")
+
+
+class SerialPool(models.Model):
+    """Serial numbers of one product and one length, drawn for one party. No number has a row: each is computed from
+    its place in the pool, and its place from it (`numbering.py`)."""
+
+    pool = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)  # GLN-13 of whose it is
+    gtin = models.CharField(max_length=14)
+    characters = models.CharField(max_length=65)  # in the order of their codes
+    length = models.SmallIntegerField()  # of each number
+    key = models.BinaryField(max_length=32)  # secret, and shown to nobody: whoever has it knows all numbers
+    allocated = models.BigIntegerField(default=0)  # numbers given out in blocks, from the first on: never fewer
+    enforced = models.BooleanField(default=False)  # whether the party commissions this product from blocks alone
+    opened = models.DateTimeField()
+
+    class Meta:
+        # Numbers of two lengths are never equal, and those of one pool are not: so none is given out twice.
+        constraints = (models.UniqueConstraint(fields=["gtin", "length"], name="numbers_of_a_length_have_one_pool"),)
+        indexes = (models.Index(fields=["party", "gtin"], name="pools_of_a_party"),)
+
+
+class SerialBlock(models.Model):
+    """Numbers of a pool that were given out together, to be commissioned until they are returned or expire."""
+
+    block = models.UUIDField(unique=True)
+    pool = models.ForeignKey(SerialPool, on_delete=models.PROTECT, related_name="blocks", db_index=False)
+    party = models.CharField(max_length=13)  # that of the pool
+    request = models.CharField(max_length=64)  # as the party calls its request
+    first = models.BigIntegerField()  # place in the pool of the first number
+    count = models.IntegerField()
+    at = models.DateTimeField()  # when it was given out
+    expires = models.DateTimeField(null=True)  # null: never
+    returned = models.DateTimeField(null=True)
+    reason = models.TextField(blank=True)  # why it was returned
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["pool", "first"], name="block_begins_where_no_other_does"),
+            models.UniqueConstraint(fields=["party", "request"], name="request_id_is_used_once"),
+        )
+
+
+class MoveRequest(models.Model):
+    """That a party has asked, by a name of its own, for a move to be told: asked again, it is told once. The document
+    is not kept: with the time and the id that stand here, the same request makes the same again."""
+
+    party = models.CharField(max_length=13)  # GLN-13
+    request = models.CharField(max_length=64)  # as the party calls it
+    content_sha256 = models.BinaryField(max_length=32)  # of what was asked for
+    submission = models.UUIDField(unique=True)  # as what is signed for it is called
+    at = models.DateTimeField()  # when it happened, as its events say
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["party", "request"], name="move_is_asked_for_once"),)
 
 
 class Retention(models.Model):
@@ -274,4 +416,161 @@ class Audit(models.Model):
     since = models.BigIntegerField()  # entries in the log when the last clean one began: what is before was not read
     size = models.BigIntegerField(null=True)  # entries in the log, all of which it covers
     differences = models.BigIntegerField(null=True)
+    replayed = models.BooleanField(null=True)  # whether all custody was told again and compared; None: not asked
     findings = models.JSONField(default=list)  # the first of them
+
+
+TRANSACTION = "transaction"  # kind of a job: the papers of a shipment
+
+
+class Job(models.Model):
+    """Work that takes longer than an answer may wait, as a party has asked for it (`jobs.py`). A node's own books: what
+    it was asked for, and what came of it, for some days."""
+
+    job = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)  # GLN-13 of whose it is
+    kind = models.CharField(max_length=20)  # of those in `job_kinds.py`
+    request = models.CharField(max_length=64)  # as the party calls its request
+    asked_sha256 = models.BinaryField(max_length=32)  # of all that was asked
+    parameters = models.JSONField()
+    sent_as = models.CharField(max_length=100, blank=True)  # media type of the file that was sent, if any
+    state = models.CharField(max_length=8)
+    done = models.IntegerField(default=0)  # of `total`: lines, labels, numbers
+    total = models.IntegerField(null=True)  # null: not known yet
+    attempts = models.SmallIntegerField(default=0)  # how often it was begun
+    turn = models.UUIDField(null=True)  # of the attempt that is at it; null: none is
+    until = models.DateTimeField(null=True)  # running: taken up by another after that; waiting: not before
+    code = models.CharField(max_length=40, blank=True)  # why it failed
+    detail = models.TextField(blank=True)
+    errors = models.JSONField(default=list)  # the first of them
+    error_count = models.IntegerField(default=0)
+    made_as = models.CharField(max_length=100, blank=True)  # media type of the result
+    name = models.CharField(max_length=100, blank=True)  # of its file
+    size = models.BigIntegerField(default=0)  # bytes of it
+    created = models.DateTimeField()
+    started = models.DateTimeField(null=True)  # when it was begun last
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["party", "request"], name="job_is_asked_for_once"),)
+        indexes = (
+            models.Index(fields=["until"], condition=Q(finished__isnull=True), name="jobs_to_do"),
+            models.Index(fields=["party", "started"], name="when_a_party_had_its_turn"),
+            models.Index(fields=["finished"], condition=Q(finished__isnull=False), name="jobs_that_are_over"),
+        )
+
+
+class JobPiece(models.Model):
+    """A piece of what was sent with a job, or of its result: so much that no statement is about more."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="pieces", db_index=False)
+    is_result = models.BooleanField()
+    number = models.IntegerField()  # from 0
+    content = models.BinaryField()  # zlib
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["job", "is_result", "number"], name="piece_has_one_place"),)
+
+
+class Notice(models.Model):
+    """What a party is told (`notices.py`): a reference to what it may look up, and until when it has time for it."""
+
+    notice = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)  # GLN-13 of whom it is told
+    kind = models.CharField(max_length=32)  # a key of `notice_kinds.KINDS`
+    about = models.CharField(max_length=80)  # the matter, such as alarm/17: whoever settles it ends every clock of it
+    body = models.JSONField()  # references alone, as the party may see them
+    at = models.DateTimeField()
+    position = models.BigIntegerField(null=True)  # from 1, of its party, without a gap; null: not given yet
+    seen = models.DateTimeField(null=True)  # by somebody of the party, on a page or by its program
+    due = models.DateTimeField(null=True)  # when its clock runs out; null: it has none
+    step = models.SmallIntegerField(default=0)  # of `notice_kinds.STEPS` that its clock has taken
+    wakes = models.DateTimeField(null=True)  # when the next is due; null: none is
+    ended = models.DateTimeField(null=True)  # when the matter was settled
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["party", "about", "kind"], name="notice_is_told_once"),
+            models.UniqueConstraint(fields=["party", "position"], name="position_is_given_once"),
+            models.CheckConstraint(condition=Q(due__gt=F("at")), name="clock_runs_out_after_it_begins"),
+        )
+        indexes = (
+            models.Index(fields=["id"], condition=Q(position__isnull=True), name="notices_without_position"),
+            models.Index(fields=["wakes"], condition=Q(wakes__isnull=False), name="clocks_that_run"),
+            models.Index(
+                fields=["about"], condition=Q(due__isnull=False, ended__isnull=True), name="clocks_of_a_matter"
+            ),
+            models.Index(
+                fields=["party"], condition=Q(position__isnull=False, seen__isnull=True), name="notices_not_seen"
+            ),
+        )
+
+
+class Subscription(models.Model):
+    """Where a party wants to be told: an address of its system, or of its people."""
+
+    subscription = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)  # GLN-13
+    channel = models.CharField(max_length=8)  # webhook or mail
+    address = models.CharField(max_length=500)  # a URL, or an e-mail address
+    kinds = models.JSONField(default=list)  # of notices; none: all
+    duty = models.CharField(max_length=12)  # desk: everything; responsible: of clocks that have run out alone
+    secret = models.BinaryField(null=True)  # of a webhook, sealed (KEYS_DIR/custody.keys)
+    old_secret = models.BinaryField(null=True)  # the one before it, sealed, which signs as well
+    old_until = models.DateTimeField(null=True)  # until then
+    created = models.DateTimeField()
+    paused = models.DateTimeField(null=True)  # since when nothing is sent there
+    paused_because = models.CharField(max_length=8, blank=True)  # asked, or gone: it answered 410
+    failures = models.IntegerField(default=0)  # since anything got there last
+    rests = models.DateTimeField(null=True)  # until when it is left alone because of them
+    served = models.DateTimeField(null=True)  # when it had its turn last
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["party", "channel", "address", "duty"], name="address_is_subscribed_once"),
+        )
+
+
+class Delivery(models.Model):
+    """That a notice is to get to an address, and how that stands. The same notice goes there under the same id, however
+    often."""
+
+    notice = models.ForeignKey(Notice, on_delete=models.CASCADE, related_name="deliveries")
+    subscription = models.ForeignKey(Subscription, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    state = models.CharField(max_length=8)  # waiting, sent or failed
+    attempts = models.SmallIntegerField(default=0)
+    turn = models.UUIDField(null=True)  # of who is at it; null: nobody is
+    until = models.DateTimeField(null=True)  # at it: taken up by another after that; else: not before
+    status = models.SmallIntegerField(null=True)  # of HTTP, as it was answered last
+    failure = models.CharField(max_length=80, blank=True)  # the last one
+    tried = models.DateTimeField(null=True)  # when it was tried last
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["subscription", "notice"], name="delivered_to_an_address_once"),)
+        indexes = (
+            models.Index(fields=["subscription", "until", "id"], condition=Q(state="waiting"), name="deliveries_to_do"),
+            models.Index(fields=["turn"], condition=Q(turn__isnull=False), name="deliveries_being_made"),
+        )
+
+
+class VrsRoute(models.Model):
+    """Who answers verification requests about a product, or all products of a company prefix, from when to when.
+
+    The node's own book: a look-up directory of what others have told its operator, in no log and no proof.
+    """
+
+    digits = models.CharField(max_length=14)  # a GTIN-14, or a GS1 company prefix
+    responder = models.CharField(max_length=13)  # GLN-13 of whoever has to answer
+    url = models.TextField()  # what its addresses begin with, without a slash at the end
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True)  # the first instant at which it no longer answers; null: not known
+
+    class Meta:
+        ordering = ("digits", "valid_from")
+        constraints = (
+            models.UniqueConstraint(fields=["digits", "valid_from"], name="route_begins_once"),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="route_ends_after_it_begins"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.digits} at {self.url}"

@@ -7,7 +7,7 @@ The node keeps of every leaf its kind and hash; what a leaf says is found again 
 only if it hashes to what was signed.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -23,12 +23,14 @@ from partners import access
 from partners.gs1.identifiers import gtin_of
 from partners.models import Delegation, Partner, Right, SigningKey
 from partners.prefixes import licensees
+from partners.still import keep_still
 
 from . import governing
 from .bundle.build import EventSource, Profile, Source, build, find_leaf
 from .bundle.value import Entered
 from .custody import Content, Head, Told, Voice, delegated_step
 from .dscsa.status import sign_status_of
+from .entitlement import shown_to
 from .errors import NotFound, NotIntegratedYet
 from .history import Chain, Hop, OwnWord, chain
 from .models import Containment, Event, Item, Move, Registration, Submission
@@ -49,17 +51,14 @@ def bundle_for(epc: str, reader: Partner, *, purpose: access.Purpose, now: datet
     while a statement that it rests on waits for the log.
     """
     with transaction.atomic():
+        keep_still("holds")  # the status says of all that were accepted before it
         found = chain(epc)
-        hops = _shown_to(reader, found) if found else ()
+        hops = shown_to(reader, epc, found, now=now)
         if found is None or not hops:
             raise NotFound("you neither hold nor held an item of this number", where="epc")
         access.record(reader, epc, "bundle", purpose, now=now)
         profile = Profile.REGULATOR if access.reads_all(reader) else Profile.PARTNER
         return _bundle(_Walk(epc, hops), found, hops, profile, anchored)
-
-
-def _shown_to(reader: Partner, found: Chain) -> tuple[Hop, ...]:
-    return found.hops if access.reads_all(reader) else found.shown_to(reader.gln)
 
 
 def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, anchored: bool) -> bytes:
@@ -69,7 +68,7 @@ def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, 
     if anchored:
         head = anchoring.anchored(max(indexes) + 1) or head
     if head is None or max(indexes) >= head.size:
-        raise _waiting()
+        raise waiting()
     bundle = build(
         found.epc,
         sources,
@@ -86,7 +85,7 @@ def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, 
     return bytes(bundle)
 
 
-def _waiting() -> NotIntegratedYet:
+def waiting() -> NotIntegratedYet:
     return NotIntegratedYet("a statement that this rests on is not yet in the log: ask again in a moment")
 
 
@@ -94,11 +93,16 @@ def _waiting() -> NotIntegratedYet:
 
 
 def _rights(walk: "_Walk", found: Chain, hops: Sequence[Hop], head: Checkpoint | None) -> list[Entered]:
-    """Each key that signed, with those that vouched for it, its revocation, and the key of that; the prefix by which
-    the GTIN may be issued; the delegation of each agent; and the changes of the rules by which all of that counts."""
-    rows = {row.entry_id: row for row in _registrations(_granted(walk, found, hops))}
+    """Of its history: the prefix by which the GTIN may be issued, the delegation of each agent, and all keys."""
+    return relied_on({signer for hop in hops for signer in hop.signers}, _granted(walk, found, hops), head)
+
+
+def relied_on(signers: Set[tuple[str, bytes]], granted: Iterable[int], head: Checkpoint | None) -> list[Entered]:
+    """Each key that signed, with those that vouched for it, its revocation, and the key of that; what was granted under
+    these numbers; and the changes of the rules by which all of that counts. Raises `NotIntegratedYet`."""
+    rows = {row.entry_id: row for row in _registrations(granted)}
     known: set[tuple[str, bytes]] = set()
-    wanted = {signer for hop in hops for signer in hop.signers} | {_signer(row) for row in rows.values()}
+    wanted = signers | {_signer(row) for row in rows.values()}
     while wanted:
         keys = [key for key in SigningKey.objects.filter(partner_id__in={gln for gln, _ in wanted})
                 if (key.partner_id, bytes(key.kid)) in wanted]  # fmt: skip
@@ -108,7 +112,7 @@ def _rights(walk: "_Walk", found: Chain, hops: Sequence[Hop], head: Checkpoint |
         wanted = {_signer(row) for row in said} - known
     if head is not None and governing.is_governed():
         rows |= {row.entry_id: row for row in governing.changes(head.size)}
-    return [_entered(row) for row in rows.values()]
+    return [entered(row) for row in rows.values()]
 
 
 def _granted(walk: "_Walk", found: Chain, hops: Iterable[Hop]) -> Iterator[int]:
@@ -141,9 +145,9 @@ def _registrations(numbers: Iterable[int]) -> list[Registration]:
     return list(Registration.objects.filter(entry_id__in=set(numbers)).select_related("entry"))
 
 
-def _entered(row: Registration) -> Entered:
+def entered(row: Registration) -> Entered:
     if row.entry.index is None:
-        raise _waiting()
+        raise waiting()
     return Entered(row.entry.index, bytes(row.entry_salt), bytes(row.envelope))
 
 
@@ -197,7 +201,7 @@ class _Walk:
         self.own = {event: carrier for event, (_, carrier) in own.items() if event not in self.indexes}
         self.indexes |= {event: own[event][0] for event in self.own}
         if None in self.indexes.values():
-            raise _waiting()
+            raise waiting()
         self.rows = {row.pk: row for row in Event.objects.filter(pk__in=self.indexes)}
         keys = {row.submission_id for row in self.rows.values()}
         self.openings = {row.pk: (row, _opening(row)) for row in Submission.objects.filter(pk__in=keys)}

@@ -20,16 +20,17 @@ from .epcis.limits import Limits
 from .erasure import what_is_left
 from .facts import Judgement
 from .loading import Replay, load
-from .models import Containment, Event, ExceptionCase, Item, Move, Submission
+from .models import Containment, ExceptionCase, Item, Move, Submission
 from .ordering import application_order
-from .submission import Opening, Tree, event_leaf, grow
+from .records import StoredEvent
+from .submission import Grown, Opening, event_leaf, event_trees, grow_items
 
 UNLIMITED = Limits(*[maxsize] * len(fields(Limits)))  # it was taken under the limits of its day
 
 #: Each derived table in words that do not depend on the keys of its rows.
 _TABLES = {
-    "item": """SELECT epc, begun_id, head, content_size, content_root, sequence, status, possessor, owner, consignee,
-        begun_by_others, last_time FROM traceability_item""",
+    "item": """SELECT epc, begun_id, head, content_size, content_root, sequence, status, possessor, owner,
+        owner_before, consignee, begun_by_others, last_time FROM traceability_item""",
     "containment": """SELECT child.epc, c.sequence, parent.epc AS parent, c.event_id, c.standing, c.closed_id,
         CAST(c.before AS text) AS before
         FROM traceability_containment AS c JOIN traceability_item AS child ON child.id = c.item_id
@@ -77,12 +78,12 @@ def rebuild(*, keep: bool = False) -> list[Difference]:
 
 
 def _replay(submission: Submission) -> None:
-    rows = list(submission.events.order_by("position"))
+    rows = records.events_of(submission.pk)
     again = replayed(submission, rows)
-    tree = again.grow()
-    if not is_as_signed(submission, rows, tree):
+    grown = again.grow()
+    if not is_as_signed(submission, rows, again, grown):
         raise ValueError(f"submission {submission.submission} does not grow into the tree that was signed")
-    records.write_custody(again.keys, again.loaded, again.judgement, tree, again.order, submission.accepted)
+    records.write_custody(again.keys, again.loaded, again.judgement, grown, again.order, submission.accepted)
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,6 @@ class Replayed:
     """A submission, judged as it was judged when it was accepted."""
 
     keys: list[int]  # of its events
-    received: bytes
     document: Document
     opening: Opening
     loaded: records.Loaded
@@ -98,38 +98,46 @@ class Replayed:
     order: list[int]
     kept: list[dict[str, bytes]] | None  # the leaves of items whose secret is erased
 
-    def grow(self) -> Tree:
-        loaded, judged = self.loaded, self.judgement
-        return grow(
-            self.document, self.received, self.opening, loaded.heads, loaded.contents, judged.plans, kept=self.kept
-        )
+    def grow(self) -> Grown:
+        loaded, plans = self.loaded, self.judgement.plans
+        return grow_items(self.document.events, self.opening, loaded.heads, loaded.contents, plans, kept=self.kept)
 
 
-def replayed(submission: Submission, rows: Sequence[Event]) -> Replayed:
-    """`rows` are its events, in document order."""
-    received = decompress(submission.document) if submission.erased_id is None else b""
-    document = Document(tuple(map(what_is_left, rows))) if submission.erased_id else parse(received, None, UNLIMITED)
+def replayed(submission: Submission, rows: Sequence[StoredEvent], document: Document | None = None) -> Replayed:
+    """`rows` are its events, in document order; `document`, where it was read already."""
+    document = document or _document(submission, rows)
     opening = records.opening_of(submission, rows)
     consignees = {row.position: row.consignee for row in rows}
-    replay = Replay(opening.told, consignees, as_of=submission.entry_id)
+    lots = {row.position: row.lot for row in rows}
+    replay = Replay(opening.told, consignees, lots, as_of=submission.entry_id, rules=submission.rules)
     loaded = load(document, submission.submitter, lock=False, replay=replay)
     order = application_order(document.events)
     judgement = loaded.board.judge(document.events, opening.told, order)
     kept = _kept(document, rows) if submission.items_erased_id else None
-    return Replayed([row.pk for row in rows], received, document, opening, loaded, judgement, order, kept)
+    return Replayed([row.id for row in rows], document, opening, loaded, judgement, order, kept)
 
 
-def _kept(document: Document, rows: Sequence[Event]) -> list[dict[str, bytes]]:
+def _document(submission: Submission, rows: Sequence[StoredEvent]) -> Document:
+    if submission.erased_id is not None:
+        return Document(tuple(map(what_is_left, rows)))
+    return parse(decompress(submission.document), None, UNLIMITED)
+
+
+def _kept(document: Document, rows: Sequence[StoredEvent]) -> list[dict[str, bytes]]:
     stored = [records.leaves_of(event, row.leaves) for event, row in zip(document.events, rows, strict=True)]
     return [{epc: leaf for epc, (_, leaf) in leaves.items()} for leaves in stored]
 
 
-def is_as_signed(submission: Submission, rows: Sequence[Event], tree: Tree) -> bool:
+def is_as_signed(submission: Submission, rows: Sequence[StoredEvent], again: Replayed, grown: Grown) -> bool:
     """Event by event; of one that was erased, as far as it goes: by the leaves of its items."""
-    if submission.erased_id is None:
-        return b"".join(event_leaf(each.root) for each in tree.events) == bytes(submission.event_leaves)
-    grown = [b"".join(leaf.kind.encode() + leaf.hash for leaf in each.items) for each in tree.events]
-    return grown == [bytes(row.leaves) for row in rows]
+    if submission.erased_id is not None:
+        return is_as_stored(rows, grown)
+    trees = event_trees(again.document.events, again.opening, grown)
+    return b"".join(event_leaf(each.root) for each in trees) == bytes(submission.event_leaves)
+
+
+def is_as_stored(rows: Sequence[StoredEvent], grown: Grown) -> bool:
+    return list(map(records.stored_leaves, grown.items)) == [bytes(row.leaves) for row in rows]
 
 
 def _hold_still() -> None:

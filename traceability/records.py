@@ -5,13 +5,15 @@
 `loading.py` finds them. Every function asks a number of queries that does not depend on how many items there are.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from json import dumps, loads
-from operator import attrgetter, itemgetter
-from typing import Any, TypeAlias
+from operator import itemgetter
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID
 from zlib import compressobj, decompressobj
 
 from django.db import connection
@@ -19,13 +21,13 @@ from django.db.models import Exists, OuterRef
 
 from . import bulk
 from .custody import Content, Head, Told, Voice
-from .epcis.event_hash import event_hash
+from .epcis.event_hash import event_digest
 from .epcis.events import Document, Event
 from .facts import Exceptional, ItemState, Judgement, Recorded
 from .judgement import Board
 from .models import Containment, ExceptionCase, Item, Move, Submission
 from .models import Event as EventRow
-from .submission import Kind, Opening, Tree
+from .submission import Grown, Kind, Leaf, Opening, Tree
 
 Stored: TypeAlias = "bytes | memoryview[int]"  # what a driver gives for bytes
 KINDS: Mapping[int, Kind] = {ord("i"): "i", ord("p"): "p", ord("s"): "s"}
@@ -71,7 +73,8 @@ def instant(time: datetime) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _stored_time(text: str) -> Any:
+def stored_time(text: str) -> Any:
+    """An `instant`, as a row is given it."""
     moment = datetime.fromisoformat(text[:26] + "+00:00")
     return connection.ops.adapt_datetimefield_value(moment)
 
@@ -105,6 +108,11 @@ def leaves_of(event: Event, stored: Stored) -> dict[str, tuple[Kind, bytes]]:
     }
 
 
+def stored_leaves(leaves: Iterable[Leaf]) -> bytes:
+    """How a row holds them."""
+    return b"".join([leaf.kind.encode() + leaf.hash for leaf in leaves])
+
+
 def moved_leaves(event: Event, stored: Stored) -> dict[str, bytes]:
     """Of what the event moved, the leaf that it made."""
     return {epc: leaf for epc, (kind, leaf) in leaves_of(event, stored).items() if kind != "s"}
@@ -126,6 +134,11 @@ EVENT_WORDS = (
 )
 
 
+def event_name(submission: UUID | str, position: int) -> str:
+    """As access records call one event of a submission."""
+    return f"urn:uuid:{submission}#{position}"
+
+
 def event_of(stored: Stored) -> Event:
     """The event a row holds."""
     return Event.from_canonical(loads(decompressobj(zdict=EVENT_WORDS).decompress(stored)))
@@ -143,7 +156,7 @@ def stored_event(event: Event) -> bytes:
     return packer.compress(event.canonical) + packer.flush()
 
 
-def opening_of(row: Submission, events: Iterable[EventRow] | None = None) -> Opening:
+def opening_of(row: Submission, events: "Iterable[StoredEvent] | None" = None) -> Opening:
     """The opening of a submission, as it was handed in; a secret that was erased is all zeros."""
     if events is None:
         told = list(row.events.order_by("position").values_list("voice", "party"))
@@ -158,17 +171,70 @@ def opening_of(row: Submission, events: Iterable[EventRow] | None = None) -> Ope
     )
 
 
+class StoredEvent(NamedTuple):
+    """The row of an event, as its database gives it."""
+
+    id: int
+    position: int
+    event_id: str | None
+    identity: Stored
+    event_hash: Stored
+    event_time: str  # as its database writes it
+    biz_step: str | None
+    disposition: str | None
+    action: str
+    voice: str
+    party: str
+    consignee: str | None
+    lot: str | None
+    expiry: str | None
+    is_error_declaration: Any  # whatever SQLite was given
+    is_copy: Any
+    canonical: Stored
+    leaves: Stored
+    remains: "Stored | None"
+
+
+_AS_TEXT = frozenset({"event_time", "last_time", "before"})
+
+
+def as_stored(columns: Iterable[str], table: str = "") -> str:
+    """These columns, for whoever compares them with what they should be. PostgreSQL's times and JSON are read as text,
+    in a tenth of the time; SQLite's driver makes nothing else of what is no plain column, whatever is stored there."""
+    if bulk.is_postgresql():
+        return ", ".join(f"CAST({table}{name} AS text)" if name in _AS_TEXT else table + name for name in columns)
+    return ", ".join(f"coalesce({table}{name}, NULL)" for name in columns)
+
+
+@lru_cache(maxsize=4096)
+def moment(stored: str) -> Any:
+    """A time that was read as it is stored, as `stored_time` writes it; what is none, as it is."""
+    with suppress(ValueError):
+        return datetime.fromisoformat(stored) if bulk.is_postgresql() else stored
+    return stored
+
+
+def events_of(submission: int, schema: str | None = None) -> list[StoredEvent]:
+    """The rows of a submission's events, in document order; `schema`, where another hides it."""
+    table = f"{schema}.{EventRow._meta.db_table}" if schema else EventRow._meta.db_table
+    sql = f"SELECT {as_stored(StoredEvent._fields)} FROM {table} WHERE submission_id = %s ORDER BY position"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [submission])
+        return list(map(StoredEvent._make, cursor.fetchall()))
+
+
 # ---- writing --------------------------------------------------------------------------------------------------------
 
 _EVENT_COLUMNS = (
-    "id", "submission_id", "position", "event_id", "identity", "event_hash", "event_time", "biz_step", "action",
-    "voice", "party", "consignee", "lot", "expiry", "is_error_declaration", "is_copy", "canonical", "leaves",
+    "id", "submission_id", "position", "event_id", "identity", "event_hash", "event_time", "biz_step", "disposition",
+    "action", "voice", "party", "consignee", "lot", "expiry", "is_error_declaration", "is_copy", "canonical", "leaves",
 )  # fmt: skip
-_ITEM_COLUMNS = {
+ITEM_COLUMNS = {  # but for the key, and the EPC
     "begun_id": "bigint", "head": "bytea", "content_size": "integer", "content_root": "bytea", "sequence": "integer",
-    "status": "text", "possessor": "text", "owner": "text", "consignee": "text", "begun_by_others": "boolean",
-    "last_time": "timestamptz",
+    "status": "text", "possessor": "text", "owner": "text", "owner_before": "text", "consignee": "text",
+    "begun_by_others": "boolean", "last_time": "timestamptz",
 }  # fmt: skip
+PACKING_COLUMNS = ("item_id", "sequence", "parent_id", "event_id", "standing", "closed_id", "before")
 _MDA = "urn:epcglobal:cbv:mda:"
 
 
@@ -189,13 +255,20 @@ def write_events(
 
 
 def write_custody(
-    keys: Sequence[int], loaded: Loaded, judgement: Judgement, tree: Tree, order: Sequence[int], now: datetime
+    keys: Sequence[int], loaded: Loaded, judgement: Judgement, grown: Grown, order: Sequence[int], now: datetime
 ) -> None:
     """Store what the events of these keys did to every item: all of it follows from them, and can be replayed."""
-    _write_items(keys, loaded, tree)
-    _forget_moves(judgement)
+    _write_items(keys, loaded, grown)
     _write_packings(keys, judgement)
-    _write_moves(keys, judgement, _contents_before(loaded, tree, order))
+    write_moves(keys, loaded, judgement, grown, order, now)
+
+
+def write_moves(
+    keys: Sequence[int], loaded: Loaded, judgement: Judgement, grown: Grown, order: Sequence[int], now: datetime
+) -> None:
+    """Of that, all but the items themselves and what they are in."""
+    _forget_moves(judgement)
+    _write_moves(keys, judgement, _contents_before(loaded, grown, order))
     superseded = [(key, True) for key in judgement.superseded]
     bulk.update(EventRow, {"id": "bigint"}, {"is_copy": "boolean"}, superseded)
     if judgement.exceptions:
@@ -215,9 +288,10 @@ def _event_rows(
             position,
             event.event_id,
             event.identity,
-            bytes.fromhex(event_hash(event).removeprefix("ni:///sha-256;").partition("?")[0]),
-            _stored_time(event.event_time[:-1]),
+            event_digest(event),
+            stored_time(event.event_time[:-1]),
             event.biz_step,
+            event.disposition,
             event.action.value,
             loaded.told[position].voice.value,
             judgement.parties[position],
@@ -226,58 +300,66 @@ def _event_rows(
             event.error_declaration is not None,
             position in judgement.copies,
             stored_event(event),
-            b"".join(leaf.kind.encode() + leaf.hash for leaf in tree.events[position].items),
+            stored_leaves(tree.events[position].items),
         )
 
 
-def _write_items(keys: Sequence[int], loaded: Loaded, tree: Tree) -> None:
-    changed = [item for item in loaded.board.items.values() if item.changed]
-    fresh = sorted((item for item in changed if item.key is None), key=attrgetter("epc"))  # as the index has them
-    for item, key in zip(fresh, bulk.draw_keys(Item, len(fresh)), strict=True):
-        item.key = key
-    fresh_keys = {id(item) for item in fresh}
-
-    def columns(item: ItemState) -> tuple[Any, ...]:
-        head = tree.heads.get(item.epc) or loaded.heads[item.epc]
+def changed_items(keys: Sequence[int], loaded: Loaded, grown: Grown) -> Iterator[tuple[ItemState, tuple[Any, ...]]]:
+    """The items that the events have changed, each with its ITEM_COLUMNS as they are now."""
+    for item in loaded.board.items.values():
+        if not item.changed:
+            continue
+        head = grown.heads.get(item.epc) or loaded.heads[item.epc]
         begun = item.begun.key if isinstance(item.begun, Recorded) else keys[item.begun or 0]
-        content = "unknown" if item.content == "unknown" else head.content
-        size, root = _content_columns(content)
-        return (
+        size, root = _content_columns("unknown" if item.content == "unknown" else head.content)
+        yield item, (
             begun, head.leaf, size, root, item.sequence, item.status and str(item.status), item.possessor,
-            item.owner, item.consignee, item.begun_by_others, _stored_time(item.last_time),
+            item.owner, item.owner_before, item.consignee, item.begun_by_others, stored_time(item.last_time),
         )  # fmt: skip
 
+
+def _write_items(keys: Sequence[int], loaded: Loaded, grown: Grown) -> None:
+    changed = list(changed_items(keys, loaded, grown))
+    fresh = sorted((each for each in changed if each[0].key is None), key=lambda each: each[0].epc)  # as the index
+    stored = sorted(((item.key, *columns) for item, columns in changed if item.key is not None), key=itemgetter(0))
+    for (item, _), key in zip(fresh, bulk.draw_keys(Item, len(fresh)), strict=True):
+        item.key = key
     if fresh:
-        bulk.insert(Item, ("id", "epc", *_ITEM_COLUMNS), ((item.key, item.epc, *columns(item)) for item in fresh))
-    stored = sorted((item for item in changed if id(item) not in fresh_keys), key=lambda item: item.key or 0)
-    bulk.update(Item, {"id": "bigint"}, _ITEM_COLUMNS, [(item.key, *columns(item)) for item in stored])
+        bulk.insert(Item, ("id", "epc", *ITEM_COLUMNS), ((item.key, item.epc, *columns) for item, columns in fresh))
+    bulk.update(Item, {"id": "bigint"}, ITEM_COLUMNS, stored)
 
 
-def _write_packings(keys: Sequence[int], judgement: Judgement) -> None:
+def packing_rows(keys: Sequence[int], judgement: Judgement) -> tuple[list[bulk.Row], list[bulk.Row]]:
+    """Containments, once their items have keys: those that the events opened, by their PACKING_COLUMNS; and of those
+    that were open before, item, sequence and the event that closed it."""
     opened = {(id(packing.child), packing.sequence): packing for packing in judgement.packings}
-    closed_rows = []
+    closed: list[bulk.Row] = []
     for child, sequence, position in judgement.closings:
         if packing := opened.get((id(child), sequence)):
             packing.closed = position
         else:
-            closed_rows.append((child.key, sequence, keys[position]))
-    bulk.update(Containment, {"item_id": "bigint", "sequence": "integer"}, {"closed_id": "bigint"}, closed_rows)
-    if judgement.packings:
-        rows = [
-            (
-                packing.child.key,
-                packing.sequence,
-                packing.parent.key,
-                keys[packing.position],
-                packing.standing,
-                None if packing.closed is None else keys[packing.closed],
-                packing.before and dumps(packing.before),
-            )
-            for packing in judgement.packings
-        ]
+            closed.append((child.key, sequence, keys[position]))
+    rows: list[bulk.Row] = [
+        (
+            packing.child.key,
+            packing.sequence,
+            packing.parent.key,
+            keys[packing.position],
+            packing.standing,
+            None if packing.closed is None else keys[packing.closed],
+            packing.before and dumps(packing.before),
+        )
+        for packing in judgement.packings
+    ]
+    return rows, closed
+
+
+def _write_packings(keys: Sequence[int], judgement: Judgement) -> None:
+    rows, closed = packing_rows(keys, judgement)
+    bulk.update(Containment, {"item_id": "bigint", "sequence": "integer"}, {"closed_id": "bigint"}, closed)
+    if rows:
         rows.sort(key=itemgetter(0, 1))  # as the index has them, which then fills its pages
-        columns = ("item_id", "sequence", "parent_id", "event_id", "standing", "closed_id", "before")
-        bulk.insert(Containment, columns, rows)
+        bulk.insert(Containment, PACKING_COLUMNS, rows)
 
 
 #: Of these items, those whose first event has a row: another has become their beginning since.
@@ -324,12 +406,12 @@ def known_before(submission: Submission) -> list[int]:
     return list(copies.order_by("position").values_list("position", flat=True))
 
 
-def _contents_before(loaded: Loaded, tree: Tree, order: Sequence[int]) -> dict[tuple[int, str], Content]:
+def _contents_before(loaded: Loaded, grown: Grown, order: Sequence[int]) -> dict[tuple[int, str], Content]:
     """The content of each container before the event that packed or unpacked it."""
     now: dict[str, Content] = {epc: head.content for epc, head in loaded.heads.items()}
     before: dict[tuple[int, str], Content] = {}
     for position in order:
-        for leaf in tree.events[position].items:
+        for leaf in grown.items[position]:
             if leaf.kind == "p" and leaf.content is not None:
                 before[position, leaf.epc] = now.get(leaf.epc, "none")
                 now[leaf.epc] = leaf.content

@@ -1,6 +1,6 @@
 """Statements about keys and rights: opened, logged, applied to partners' rows (FORMATS section 5).
 
-    envelope ──open──> statement ──signed by who may say so──> entry, promise ──> keys and prefixes
+    envelope ──open──> statement ──signed by who may say so──> entry, promise ──> keys, rights and holds
 
 What they say holds from their place in the log on, so each is taken under its party's exclusive lock: it comes
 before or after every statement that its party signs, never beside one. Changes of the rules, and of who takes part,
@@ -9,7 +9,7 @@ hold for all parties, so they are taken one by one, with the log held.
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -23,16 +23,23 @@ from ledger import log, tasks
 from ledger.keys import node_key
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.errors import BadSignature
-from partners import delegations, licences, locations, participants, prefixes, signing_keys
+from partners import delegations, grants, holds, licences, locations, participants, prefixes, signing_keys
 from partners.errors import PartnerError
+from partners.gs1.application_identifiers import check
+from partners.gs1.identifiers import gtin_of, is_canonical, is_sgtin
 from partners.models import Delegation as DelegationRow
+from partners.models import Grant as GrantRow
+from partners.models import Hold as HoldRow
 from partners.models import Licence as LicenceRow
 from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
+from partners.still import keep_still
 
 from . import governing
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
+from .history import chain
+from .holding import lies_over_anything
 from .models import Registration
 from .promises import accept
 from .rules import PROPOSED, NotGoverned
@@ -40,7 +47,10 @@ from .statements import (
     OF_ITSELF,
     PARTICIPATION,
     Approval,
+    DataHash,
     Delegation,
+    Grant,
+    Hold,
     Key,
     KeyRevocation,
     Licence,
@@ -50,6 +60,7 @@ from .statements import (
     PartnerExit,
     Policy,
     Prefix,
+    Release,
     Revocation,
     open_statement,
 )
@@ -120,10 +131,12 @@ def demand_writable(statement: Statement) -> None:
 
 
 def lock(opened: Opened[Statement]) -> None:
-    """Whatever has to stand still: everybody's prefixes, the log, a party; in this order."""
+    """Whatever has to stand still: everybody's prefixes, all holds, the log, a party; in this order."""
     said = opened.payload
-    if isinstance(said, Prefix) or (isinstance(said, Revocation) and said_in(said.entry, Prefix).exists()):
-        prefixes.hold(exclusive=True)
+    if isinstance(said, Prefix) or (isinstance(said, Revocation) and _said(said.entry, [Prefix.kind()]).exists()):
+        keep_still("prefixes", exclusive=True)
+    if isinstance(said, (Hold, Release)):
+        keep_still("holds", exclusive=True)
     if isinstance(said, (*ALL_PARTIES, Location)):
         log.hold()
     if not isinstance(said, ALL_PARTIES):
@@ -144,7 +157,7 @@ def _leaving(said: Statement) -> Iterator[str]:
 
 def lock_party(opened: Opened[Statement]) -> None:
     """Of whoever has left, things are still taken back."""
-    takes_back = isinstance(opened.payload, (KeyRevocation, Revocation))
+    takes_back = isinstance(opened.payload, (KeyRevocation, Revocation, Release))
     try:
         signing_keys.lock_issuer(opened.payload.about, exclusive=True, left=takes_back)
     except PartnerError as error:
@@ -242,8 +255,15 @@ def check_signer(opened: Opened[Statement]) -> None:
 
 
 def _may_say(opened: Opened[Statement], authorities: list[str]) -> str:
+    if isinstance(opened.payload, Hold):  # and no more: what is known of an item is not told to anybody
+        return "an item that its signer has, or a product that it may issue; or a regulator, or an authority"
+    if isinstance(opened.payload, Release):
+        return "an entry of a hold that its signer has said; or an authority"
     if isinstance(opened.payload, Revocation):  # and no more: whether there is such an entry is not told to anybody
-        return "an entry of something that its signer has said, or that makes another its agent; or an authority"
+        return (
+            "an entry of something that its signer has said, or that makes another its agent; or an authority. "
+            "A hold is ended by a release"
+        )
     return " or ".join(authorities) or "an authority: this node knows none"
 
 
@@ -252,14 +272,29 @@ def is_its_own(opened: Opened[Statement]) -> bool:
     said, issuer = opened.payload, opened.issuer
     if isinstance(said, Revocation):
         acts_for = Q(kind=Delegation.kind(), about=issuer)
-        return said_in(said.entry).filter(Q(issuer=issuer) | acts_for).exists()
+        return _said(said.entry, REVOCABLE).filter(Q(issuer=issuer) | acts_for).exists()
+    if isinstance(said, Release):
+        return _said(said.entry, [Hold.kind()]).filter(issuer=issuer).exists()
+    if isinstance(said, Hold):
+        return issuer == said.about and _may_hold(issuer, epc=said.epc, gtin=said.gtin)
     return issuer == said.about and isinstance(said, OF_ITSELF)
 
 
-def said_in(entry: str, *kinds: type[Statement]) -> QuerySet[Registration]:
-    """The statement of a right in this entry of the log, if it is one: of these kinds, or of any."""
-    named = [kind.kind() for kind in kinds] or list(REVOCABLE)
-    return Registration.objects.filter(kind__in=named, entry__entry=bytes.fromhex(entry))
+def _may_hold(gln: str, *, epc: str | None, gtin: str | None) -> bool:
+    """Whether a party may hold something up: a product that it may issue, and any item of it; a regulator, whatever it
+    is; else an item that it has, is to receive or owns, by the record of whatever that is in. What others alone have
+    told of gives nobody that: anybody could keep a serial number from whom it belongs to, by a report."""
+    if holds.may_hold_product(gln, gtin if epc is None else gtin_of(epc) if is_sgtin(epc) else None):
+        return True
+    found = chain(epc) if epc is not None else None
+    if found is None or not any(hop.signed for hop in found.hops):
+        return False
+    return gln in (found.custody.possessor, found.custody.consignee, found.custody.owner)
+
+
+def _said(entry: str, kinds: Iterable[str]) -> QuerySet[Registration]:
+    """The statement in this entry of the log, if it is one of these kinds."""
+    return Registration.objects.filter(kind__in=list(kinds), entry__entry=bytes.fromhex(entry))
 
 
 def partners_key(opened: Opened[Statement]) -> PublicKey:
@@ -311,15 +346,21 @@ class Remark:
 
 def remarks(row: Registration) -> list[Remark]:
     """Of a prefix statement, where another party may issue some of the same products: two may, and no serial number is
-    used twice; but two offices that do not know of each other may have erred. Nobody is named to whoever asks."""
-    if row.kind != Prefix.kind():
+    used twice; but two offices that do not know of each other may have erred. Nobody is named to whoever asks. Of a
+    hold, where it lies over nothing that is known here: a slip of the pen is as likely as goods that are still to come.
+    """
+    if row.kind not in (Prefix.kind(), Hold.kind()):
         return []
-    prefix = open_statement(bytes(row.envelope)).payload
-    assert isinstance(prefix, Prefix)
-    held = prefixes.held_by_others(prefix.about, prefix.gtins, before=row.entry_id)
+    said = open_statement(bytes(row.envelope)).payload
+    if isinstance(said, Hold):
+        where, detail = "epc" if said.epc else "gtin", "nothing that is known here is held by this"
+        return [] if lies_over_anything(row.entry_id) else [Remark(OVER_NOTHING, where, detail)]
+    assert isinstance(said, Prefix)
+    held = prefixes.held_by_others(said.about, said.gtins, before=row.entry_id)
     return [Remark(OVERLAPS, name, _told_of(others)) for name, others in held.items()]
 
 
+OVER_NOTHING = "hold_over_nothing"
 OVERLAPS = "prefix_overlaps"
 
 
@@ -348,14 +389,17 @@ def apply_delegation(opened: Opened[Delegation], number: int) -> None:
 
 def apply_revocation(opened: Opened[Revocation], number: int) -> None:
     """From its entry on, a right that was given holds no more; what rested on it before stands."""
-    revoked = opened.payload
-    given = said_in(revoked.entry).filter(about=revoked.about).first()
+    _end(opened.payload.entry, opened.payload.about, REVOCABLE, number)
+
+
+def _end(entry: str, about: str, kinds: Mapping[str, type[Right]], number: int) -> None:
+    given = _said(entry, kinds).filter(about=about).first()
     if given is None:
-        detail, expected = "there is no such statement about this party", f"the entry of a {', '.join(REVOCABLE)}"
-        raise PartnerError(detail, code="nothing_to_revoke", where="entry", expected=expected, found=revoked.entry)
-    rows = REVOCABLE[given.kind]._default_manager.filter(registered=given.entry_id, revoked=None)
+        detail, expected = "there is no such statement about this party", f"the entry of a {', '.join(kinds)}"
+        raise PartnerError(detail, code="nothing_to_revoke", where="entry", expected=expected, found=entry)
+    rows = kinds[given.kind]._default_manager.filter(registered=given.entry_id, revoked=None)
     if not rows.update(revoked=number):
-        raise PartnerError("this was revoked already", code="revoked_twice", where="entry", found=revoked.entry)
+        raise PartnerError("this was ended already", code="revoked_twice", where="entry", found=entry)
 
 
 def apply_licence(opened: Opened[Licence], number: int) -> None:
@@ -385,6 +429,51 @@ def apply_location(opened: Opened[Location], number: int) -> None:
     )
 
 
+def apply_hold(opened: Opened[Hold], number: int) -> None:
+    hold = opened.payload
+    if hold.epc is not None and not is_canonical(hold.epc):  # it would lie over nothing
+        expected = "a canonical EPC, such as https://id.gs1.org/01/00614141123452/21/6789"
+        raise PartnerError("no EPC in its one form", code="malformed_identifier", where="epc", expected=expected)
+    if hold.gtin is not None:
+        check("01", hold.gtin)
+    if hold.lot is not None and hold.lot != hold.lot.strip():  # canonical events have none around a lot
+        raise PartnerError("white space around a lot", code="bad_value", where="lot", found=repr(hold.lot))
+    HoldRow.objects.create(
+        partner_id=hold.about,
+        kind=hold.hold,
+        reason=hold.reason,
+        epc=hold.epc,
+        gtin=hold.gtin,
+        lot=hold.lot,
+        first=hold.first,
+        last=hold.last,
+        vouched_by=opened.issuer,
+        vouched_kid=opened.signed.kid,
+        registered=number,
+    )
+
+
+def apply_release(opened: Opened[Release], number: int) -> None:
+    said = opened.payload
+    _end(said.entry, said.about, {Hold.kind(): HoldRow}, number)
+
+
+def apply_grant(opened: Opened[Grant], number: int) -> None:
+    said = opened.payload
+    if said.valid_to is not None and said.valid_to <= said.time:
+        found = said.valid_to.isoformat()
+        raise PartnerError("ends before it begins", code="empty_period", where="valid-to", found=found)
+    grants.give(
+        said.about,
+        said.to,
+        said.gtins or (),
+        valid_to=said.valid_to,
+        vouched_by=opened.issuer,
+        vouched_kid=opened.signed.kid,
+        number=number,
+    )
+
+
 def adopt_partner(partner: Partner, number: int) -> None:
     participants.admit(partner.about, name=partner.name, role=partner.role, number=number)
 
@@ -402,8 +491,12 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Revocation: apply_revocation,
     Licence: apply_licence,
     Location: apply_location,
+    Hold: apply_hold,
+    Release: apply_release,
+    Grant: apply_grant,
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
+    DataHash: lambda opened, number: None,  # it stands for itself
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
 }
@@ -412,6 +505,7 @@ REVOCABLE: dict[str, type[Right]] = {
     Prefix.kind(): PrefixRow,
     Delegation.kind(): DelegationRow,
     Licence.kind(): LicenceRow,
+    Grant.kind(): GrantRow,
 }
 #: What follows when enough governors have agreed to it.
 ADOPT: dict[type[Statement], Callable[..., None]] = {Partner: adopt_partner, PartnerExit: adopt_exit}

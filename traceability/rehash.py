@@ -14,7 +14,7 @@ were, nor its `identity`.
 import gc
 import json
 import zlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -36,14 +36,14 @@ from . import accesses, custody, governing, statements
 from .custody import Step, Told, Voice, possessor, step_of, whose_act
 from .epcis.documents import parse
 from .epcis.errors import DocumentError
-from .epcis.event_hash import event_hash
+from .epcis.event_hash import event_digest
 from .epcis.events import Document, Event
 from .epcis.jcs import encode
 from .erasure import GONE
 from .errors import Refusal
 from .models import AccessInterval, Registration, Sighting, Submission
 from .rebuild import UNLIMITED
-from .records import EVENT_WORDS, KINDS, LEAF, lot_and_expiry
+from .records import EVENT_WORDS, KINDS, LEAF, StoredEvent, events_of, lot_and_expiry, moment, stored_time
 from .rights import WHAT, Rights, plain, shown
 from .statements import Opened, Statement
 from .submission import (
@@ -59,6 +59,7 @@ from .submission import (
     header_leaves,
     salts,
 )
+from .tally import Tally
 
 M = TypeVar("M", bound=Model)
 
@@ -220,26 +221,28 @@ class _Logged:
 
 # ---- submissions ----------------------------------------------------------------------------------------------------
 
-_EVENT_COLUMNS = (
-    "id", "position", "event_id", "identity", "event_hash", "event_time", "biz_step", "action", "voice", "party",
-    "consignee", "lot", "expiry", "is_error_declaration", "canonical", "leaves", "remains",
-)  # fmt: skip
-_EVENTS = f"SELECT {', '.join(_EVENT_COLUMNS)} FROM traceability_event WHERE submission_id = %s ORDER BY position"  # noqa: S608
 
-
-def submissions(rights: Rights, since: int, progress: Progress) -> Iterator[Difference]:
+def submissions(rights: Rights, since: int, progress: Progress, again: Tally | None = None) -> Iterator[Difference]:
     """Every submission that the log had not before its entry `since`, or of which something was erased since then;
-    those that wait for it included."""
+    those that wait for it included. `again` is told each that is as it should be, as it was read."""
     before = Entry.objects.filter(number=OuterRef("entry_id"), index__lt=since)
     erasing = rights.newly_erasing(since) if since else []
     erased = Q(erased_id__in=erasing) | Q(items_erased_id__in=erasing)
     rows = Submission.objects.filter(~Exists(before) | erased).order_by("entry_id")
-    count = rows.count()
+    count, what = rows.count(), "submissions replayed" if again else "submissions"
     for done, (row, entry) in enumerate(with_entries(rows, 10), 1):
         with _uncollected():
-            found = _Rehash(row, entry, rights).run()
+            found = _submission(row, entry, rights, again)
         yield from found
-        progress("submissions", done, count)
+        progress(what, done, count)
+
+
+def _submission(row: Submission, entry: Entry | None, rights: Rights, again: Tally | None) -> list[Difference]:
+    rehash = _Rehash(row, entry, rights, again.real if again else None)
+    found = rehash.run()
+    if again and not found:
+        again.tell(row, rehash.stored, rehash.document)
+    return found
 
 
 @contextmanager
@@ -258,9 +261,11 @@ def _uncollected() -> Iterator[None]:
 class _Rehash(_Logged):
     """One submission, and its events."""
 
-    def __init__(self, row: Submission, entry: Entry | None, rights: Rights) -> None:
+    def __init__(self, row: Submission, entry: Entry | None, rights: Rights, schema: str | None) -> None:
         super().__init__(Submission._meta.db_table, row, entry, row.statement, rights.node)
-        self.rights = rights
+        self.rights, self.schema = rights, schema
+        self.stored: list[StoredEvent] = []
+        self.document: Document | None = None  # None: erased, or it cannot be read
 
     def run(self) -> list[Difference]:
         opened = self.open(statements.Submission)
@@ -305,7 +310,7 @@ class _Rehash(_Logged):
         row, stored = self.row, self._stored_events(said)
         try:
             received = unpacked(row.document)
-            document = parse(received, None, UNLIMITED)
+            document = self.document = parse(received, None, UNLIMITED)
         except (zlib.error, DocumentError) as error:
             self.differs("document", f"cannot be read: {error}")
             return
@@ -323,12 +328,12 @@ class _Rehash(_Logged):
         stored = self._stored_events(said)
         for name, gone in (("document", b""), ("header", b"{}"), ("fields_secret", GONE), ("warnings", [])):
             self.equal(name, plain(getattr(self.row, name)), gone)
-        rows = {each["position"]: each for each in stored}
+        rows = {each.position: each for each in stored}
         count = len(bytes(self.row.event_leaves)) // HASH_SIZE
         self._events([self._left_of(rows.get(position)) for position in range(count)], stored, said)
 
-    def _left_of(self, row: dict[str, Any] | None) -> Event | None:
-        kept = _canonical(row["canonical"]) if row else None
+    def _left_of(self, row: StoredEvent | None) -> Event | None:
+        kept = _canonical(row.canonical) if row else None
         if row is None or kept is None:
             return None
         try:
@@ -336,18 +341,17 @@ class _Rehash(_Logged):
         except (ValueError, TypeError, KeyError, AttributeError):
             return None
 
-    def _stored_events(self, said: statements.Submission) -> list[dict[str, Any]]:
+    def _stored_events(self, said: statements.Submission) -> list[StoredEvent]:
         row = self.row
         self.submitter = said.submitter
         self.opening = Opening(bytes(row.items_secret), bytes(row.fields_secret), bytes(row.entry_salt), ())
-        with connection.cursor() as cursor:
-            cursor.execute(_EVENTS, [row.pk])
-            return [dict(zip(_EVENT_COLUMNS, values, strict=True)) for values in cursor.fetchall()]
+        self.stored = events_of(row.pk, self.schema)
+        return self.stored
 
-    def _blame_document(self, document: Document, stored: Sequence[Mapping[str, Any]]) -> None:
+    def _blame_document(self, document: Document, stored: Sequence[StoredEvent]) -> None:
         """The events were stored when it came: if it still tells them, it is the secret that is another."""
         told = [event.identity for event in document.events]
-        known = [bytes(each["identity"]) for each in stored]
+        known = [bytes(each.identity) for each in stored]
         self.differs("fields_secret" if told == known else "document", "the document is not the one that was signed")
 
     def _header(self, document: Document, said: statements.Submission) -> None:
@@ -360,12 +364,15 @@ class _Rehash(_Logged):
     # ---- events ---------------------------------------------------------------------------------------------------
 
     def _events(
-        self, events: Sequence[Event | None], stored: Sequence[dict[str, Any]], said: statements.Submission
+        self, events: Sequence[Event | None], stored: Sequence[StoredEvent], said: statements.Submission
     ) -> None:
         kept = bytes(self.row.event_leaves)
         leaves = [kept[at : at + HASH_SIZE] for at in range(0, len(kept), HASH_SIZE)]
         self.are_signed = (len(leaves), root_of(leaves)) == said.events
-        rows = {each["position"]: each for each in stored}
+        rows = {each.position: each for each in stored}
+        known = [event for event in events if event is not None]
+        if len(known) == len(events) and self.row.rules > (first := custody.rules_for(known)):
+            self.differs("rules", f"version {first} says the same, found {self.row.rules}")
         computed = []
         for position, event in enumerate(events):
             row, signed = rows.pop(position, None), leaves[position] if position < len(leaves) else None
@@ -382,26 +389,25 @@ class _Rehash(_Logged):
             name = "event_leaves" if again == said.events else "event_leaves, statement"
             self.differs(name, "not the leaves that were signed")
 
-    def _event(self, position: int, event: Event, row: dict[str, Any], signed: bytes | None) -> bytes | None:
-        for name, ours in self._columns(event).items():
-            if plain(row[name]) != ours:
-                self._event_differs(row, name, f"expected {shown(ours)}, found {shown(row[name])}")
-        if _canonical(row["canonical"]) != event.canonical:
+    def _event(self, position: int, event: Event, row: StoredEvent, signed: bytes | None) -> bytes | None:
+        for name, ours in self._columns(event, row).items():
+            theirs = getattr(row, name)
+            if (moment(theirs) if name == "event_time" else theirs) != ours:
+                self._event_differs(row, name, f"expected {shown(ours)}, found {shown(theirs)}")
+        if _canonical(row.canonical) != event.canonical:
             self._event_differs(row, "canonical", "not the canonical form of the event in the document")
-        if not self._is_whole(row["remains"]):
+        if not self._is_whole(row.remains):
             self._event_differs(row, "remains", "what is kept of an erased event, and of no other: salt and hashes")
             return None
-        if not self._is_consignee(event, row["consignee"]):
-            self._event_differs(row, "consignee", f"the document does not ship to {row['consignee']}")
-        stored = bytes(row["leaves"])
+        if not self._is_consignee(event, row.consignee):
+            self._event_differs(row, "consignee", f"the document does not ship to {row.consignee}")
+        stored = bytes(row.leaves)
         if len(stored) != LEAF * len(event.named) or not KINDS.keys() >= set(stored[::LEAF]):
             self._event_differs(row, "leaves", "not a leaf for every EPC that the event names")
             return None
-        if row["voice"] == Voice.AGENT and not self._is_agent(event, row["party"]):
-            self._event_differs(
-                row, "voice", f"no delegation made {self.submitter} the agent of {row['party']} in this"
-            )
-        self.remains = bytes(row["remains"] or b"")
+        if row.voice == Voice.AGENT and not self._is_agent(event, row.party):
+            self._event_differs(row, "voice", f"no delegation made {self.submitter} the agent of {row.party} in this")
+        self.remains = bytes(row.remains or b"")
         leaf = self._leaf(position, event, _told(row, self.submitter), stored)
         if leaf == signed or not self.are_signed:
             return leaf
@@ -429,15 +435,16 @@ class _Rehash(_Logged):
             leaves += [leaf_hash(field_leaf(salt(name), name, value)) for name, value in fields.items()]
         return event_leaf((len(leaves), root_of(leaves)))
 
-    def _columns(self, event: Event) -> dict[str, Any]:
-        """Columns that repeat what the event says; of an erased one, what is left to compare."""
+    def _columns(self, event: Event, row: StoredEvent) -> dict[str, Any]:
+        """Columns that repeat what the event says; of an erased one, what is left to compare. A lot that was ever held
+        is kept, for by that a replay judges."""
         columns = _said(event)
         if self.row.erased_id is not None:
             columns["event_hash"] = GONE
             for name in ("identity", "lot", "expiry"):
                 del columns[name]
         if self.row.items_erased_id is not None:
-            columns |= {"lot": None, "expiry": None}
+            columns |= {"lot": row.lot if row.lot in self.rights.lots_held else None, "expiry": None}
         return columns
 
     def _is_whole(self, remains: Any) -> bool:
@@ -445,16 +452,16 @@ class _Rehash(_Logged):
             return (self.row.erased_id is None) is (remains is None)
         return len(bytes(remains)) % HASH_SIZE == SALT_SIZE
 
-    def _blame_event(
-        self, position: int, event: Event, row: dict[str, Any], stored: bytes, signed: bytes | None
-    ) -> None:
+    def _blame_event(self, position: int, event: Event, row: StoredEvent, stored: bytes, signed: bytes | None) -> None:
         """Whichever voice and party give the leaf that was signed were told; if none do, the items' leaves differ."""
-        parties = {row["party"], self.submitter, whose_act(event, _itself), *self._operators(event)} - {None}
-        for party in sorted(parties):
+        parties = {row.party, self.submitter, whose_act(event, _itself), *self._operators(event)}
+        for party in sorted(filter(None, parties)):
             for voice in Voice:
                 told = Told(voice, None if party == self.submitter else party)
                 if self._leaf(position, event, told, stored) == signed:
-                    names = [name for name, was in (("voice", voice.value), ("party", party)) if row[name] != was]
+                    names = [
+                        name for name, was in (("voice", voice.value), ("party", party)) if getattr(row, name) != was
+                    ]
                     self._event_differs(row, ", ".join(names), f"told as {voice} by {party}")
                     return
         suspects = "leaves, remains, canonical" if self.remains else "leaves"
@@ -477,8 +484,8 @@ class _Rehash(_Logged):
         places = {possessor(event.destinations, "destination", event, _itself), whose_act(event, _itself)} - {None}
         return {at(place, event) for at in self.rights.operators(self.row.entry_id) for place in places if place}
 
-    def _event_differs(self, row: Mapping[str, Any], name: str, detail: str) -> None:
-        self.differs(name, detail, table="traceability_event", key=str(row["id"]))
+    def _event_differs(self, row: StoredEvent, name: str, detail: str) -> None:
+        self.differs(name, detail, table="traceability_event", key=str(row.id))
 
 
 def _said(event: Event) -> dict[str, Any]:
@@ -487,9 +494,10 @@ def _said(event: Event) -> dict[str, Any]:
     return {
         "event_id": event.event_id,
         "identity": event.identity,
-        "event_hash": bytes.fromhex(event_hash(event).removeprefix("ni:///sha-256;").partition("?")[0]),
-        "event_time": event.time,
+        "event_hash": event_digest(event),
+        "event_time": stored_time(event.instant),
         "biz_step": event.biz_step,
+        "disposition": event.disposition,
         "action": event.action.value,
         "lot": lot,
         "expiry": expiry,
@@ -497,9 +505,9 @@ def _said(event: Event) -> dict[str, Any]:
     }
 
 
-def _told(row: Mapping[str, Any], submitter: str) -> Told | None:
+def _told(row: StoredEvent, submitter: str) -> Told | None:
     try:
-        return Told(Voice(row["voice"]), None if row["party"] == submitter else row["party"])
+        return Told(Voice(row.voice), None if row.party == submitter else row.party)
     except ValueError:
         return None
 
@@ -649,7 +657,7 @@ def _index(entry: Entry | None) -> int | None:
     return None if entry is None else entry.index
 
 
-_RECORD = "id, reader, subject, what, purpose, at"
+_RECORD = "id, reader, subject, what, purpose, at, reason, in_hand"
 
 
 # ---- what is left over ----------------------------------------------------------------------------------------------
@@ -658,7 +666,7 @@ _SOURCES = ("traceability_submission", "traceability_registration", "traceabilit
 _UNCLAIMED = f"""SELECT e.number, e."index" FROM ledger_entry AS e WHERE (e."index" >= %s OR e."index" IS NULL)
     AND {" AND ".join(f"NOT EXISTS (SELECT 1 FROM {table} AS t WHERE t.entry_id = e.number)" for table in _SOURCES)}
     ORDER BY e.number LIMIT 1000"""  # noqa: S608
-_ORPHANS = """SELECT e.id FROM traceability_event AS e
+_ORPHANS = """SELECT e.id FROM {real}.traceability_event AS e
     WHERE NOT EXISTS (SELECT 1 FROM traceability_submission AS s WHERE s.id = e.submission_id)
     ORDER BY e.id LIMIT 1000"""
 
@@ -673,10 +681,10 @@ def unclaimed(since: int) -> Iterator[Difference]:
                          index)  # fmt: skip
 
 
-def orphans() -> Iterator[Difference]:
+def orphans(schema: str) -> Iterator[Difference]:
     """Events of no submission."""
     with connection.cursor() as cursor:
-        cursor.execute(_ORPHANS)
+        cursor.execute(_ORPHANS.format(real=schema))
         rows = cursor.fetchall()
     for (key,) in rows:
         yield Difference("traceability_event", str(key), WHOLE, "of no submission")

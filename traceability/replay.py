@@ -2,12 +2,11 @@
 
     submissions ──judge, grow──> temporary tables of the same names ──compare──> table, row, column
 
-A temporary table hides the real one from whoever does not name its schema. So the very code that captures writes the
-replay, nothing stored is touched or locked, and a node at work goes on working.
+Asked where `tally.py` has found that something does. It rests on what `rehash.py` checks: what follows from a
+submission alone is not made again, and its events are copied. In memory is one submission at a time.
 """
 
-import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -15,130 +14,100 @@ from typing import Any
 
 from django.db import DatabaseError, connection, models
 
-from ledger.audit import WHOLE, Difference, Progress
+from ledger.audit import WHOLE, Difference
 
 from . import bulk, records
+from .beside import Schemas, copy_events, hidden, refusable
 from .epcis.errors import DocumentError
 from .errors import Refusal
 from .models import Containment, Event, ExceptionCase, Item, Move, Submission
-from .rebuild import Replayed, is_as_signed, replayed
+from .rebuild import Replayed, is_as_signed, is_as_stored, replayed
+from .records import StoredEvent, events_of
 
 SHOWN = 1000  # differing rows of one table: more of them say no more
 
-#: What is derived, by which columns a row is known, and which columns have no meaning of their own. `canonical` is
-#: compressed: `rehash.py` compares what it holds.
+#: What is derived, by which columns a row is known, and which columns have no meaning of their own, or were compared by
+#: `rehash.py`: of an event, all that does not follow from what was told before.
 _DERIVED: Mapping[type[models.Model], tuple[tuple[str, ...], frozenset[str]]] = {
-    Event: (("submission_id", "position"), frozenset({"canonical"})),
+    Event: (("submission_id", "position"), frozenset(StoredEvent._fields) - {"position", "is_copy", "leaves"}),
     Item: (("epc",), frozenset({"id"})),
     Containment: (("item_id", "sequence"), frozenset()),
     Move: (("item_id", "sequence"), frozenset()),
     ExceptionCase: (("event_id", "epc", "code", "detail"), frozenset({"id"})),
 }
-_EVENTS = "SELECT * FROM {real}.traceability_event WHERE submission_id = %s ORDER BY position"
-_COPY = "INSERT INTO traceability_event SELECT * FROM {real}.traceability_event WHERE submission_id = %s"
-_NO_COPIES = "UPDATE traceability_event SET is_copy = %s WHERE submission_id = %s"
 _ENTRY = """SELECT s.entry_id FROM {real}.traceability_event AS e
     JOIN traceability_submission AS s ON s.id = e.submission_id WHERE e.id = %s"""
-
-
-def differences(progress: Progress) -> Iterator[Difference]:
-    """Custody, and everything else that follows from what was handed in.
-
-    It rests on what `rehash.py` checks: where that found something, a replay says nothing.
-    """
-    with _beside() as (real, beside):
-        stopped = yield from _replay(real, progress)
-        if not stopped:
-            for model in _DERIVED:
-                yield from _compare(model, real, beside)
-
-
-# ---- tables beside tables -------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _beside() -> Iterator[tuple[str, str]]:
-    """Empty tables that hide the real ones; the names of both schemas."""
-    with connection.cursor() as cursor:
-        if bulk.is_postgresql():
-            cursor.execute("SELECT current_schema()")
-            real, beside = cursor.fetchone()[0], "pg_temp"
-        else:
-            real, beside = "main", "temp"
-    tables = [model._meta.db_table for model in _DERIVED]
-    try:
-        for table in tables:
-            _hide(table, real)
-        yield real, beside
-    finally:
-        if not connection.needs_rollback:  # else they go with the transaction
-            with connection.cursor() as cursor:
-                for table in reversed(tables):
-                    cursor.execute(f"DROP TABLE IF EXISTS {beside}.{table}")
-
-
-def _hide(table: str, real: str) -> None:
-    with connection.cursor() as cursor:
-        if bulk.is_postgresql():
-            cursor.execute(f"CREATE TEMPORARY TABLE {table} (LIKE {real}.{table} INCLUDING ALL)")
-            return
-        cursor.execute(
-            "SELECT type, sql FROM main.sqlite_master WHERE tbl_name = %s AND sql IS NOT NULL ORDER BY type DESC",
-            [table],
-        )
-        for kind, sql in cursor.fetchall():
-            if kind == "table":  # references would be looked for among temporary tables
-                sql = re.sub(r' REFERENCES "\w+" \("\w+"\)( DEFERRABLE INITIALLY DEFERRED)?', "", sql)
-                cursor.execute(sql.replace("CREATE TABLE", "CREATE TEMPORARY TABLE", 1))
-            elif kind == "index":
-                cursor.execute(re.sub(r"^(CREATE (?:UNIQUE )?INDEX )", r"\1temp.", sql))
 
 
 # ---- replay ---------------------------------------------------------------------------------------------------------
 
 
-def _replay(real: str, progress: Progress) -> Generator[Difference, None, bool]:
-    """Submission by submission; returns whether one of them stopped it."""
-    count = Submission.objects.count()
-    rows = Submission.objects.order_by("entry_id")
-    for done, submission in enumerate(rows.iterator(chunk_size=10), 1):
-        found = _again(submission, real)
-        if found is not None:
-            yield found
-            return True
-        progress("submissions replayed", done, count)
-    return False
+class Replay:
+    """Custody, and everything else that follows from what was handed in, as it comes out when it is told again."""
+
+    def __init__(self) -> None:
+        self._stopped: Difference | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was told again."""
+        return self._stopped is None
+
+    def differences(self) -> Iterator[Difference]:
+        """Every value that is not as it comes out."""
+        with self.told():
+            yield from self.compared()
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """All of it, told again beside what is stored."""
+        with hidden(*_DERIVED) as self._schemas:
+            self._tell_all()
+            yield
+
+    def compared(self) -> Iterator[Difference]:
+        """What was told with what is stored; where it cannot be told, that."""
+        if self._stopped:
+            yield self._stopped
+            return
+        for model in _DERIVED:
+            yield from compare(model, self._schemas)
+
+    def _tell_all(self) -> None:
+        """In the order of the log, until one cannot be told."""
+        for submission in Submission.objects.order_by("entry_id").iterator(chunk_size=10):
+            self._tell_if_it_can_be(submission)
+            if self._stopped:
+                return
+
+    def _tell_if_it_can_be(self, submission: Submission) -> None:
+        try:
+            with refusable():
+                self._tell(submission, events_of(submission.pk, self._schemas.real))
+        except (Refusal, DocumentError, DatabaseError, LookupError, ValueError, TypeError) as error:
+            self._stop(submission, WHOLE, f"cannot be replayed: {error}")
+
+    def _stop(self, submission: Submission, field: str, detail: str) -> None:
+        table = Submission._meta.db_table
+        self._stopped = Difference(table, str(submission.pk), field, detail, submission.entry_id)
+
+    def _tell(self, submission: Submission, rows: Sequence[StoredEvent]) -> None:
+        again = replayed(submission, rows)
+        grown = again.grow()
+        if not is_as_stored(rows, grown) and not is_as_signed(submission, rows, again, grown):
+            return self._stop(submission, _blame(again, submission, rows), _OTHER_LEAVES)
+        copy_events(self._schemas, submission, rows, again, grown)
+        records.write_custody(again.keys, again.loaded, again.judgement, grown, again.order, submission.accepted)
 
 
-def _again(submission: Submission, real: str) -> Difference | None:
-    def differs(field: str, detail: str) -> Difference:
-        return Difference(Submission._meta.db_table, str(submission.pk), field, detail, submission.entry_id)
-
-    events = list(Event.objects.raw(_EVENTS.format(real=real), [submission.pk]))
-    try:
-        again = replayed(submission, events)
-        tree = again.grow()
-        if not is_as_signed(submission, events, tree):
-            return differs(_blame(again, submission, events), "its items' leaves are not those that were signed")
-        if submission.erased_id is None:
-            records.write_events(submission.pk, again.keys, again.document, again.loaded, again.judgement, tree)
-        else:  # what was erased is not made again
-            with connection.cursor() as cursor:
-                cursor.execute(_COPY.format(real=real), [submission.pk])
-                cursor.execute(_NO_COPIES, [False, submission.pk])
-            copies = [(again.keys[at], True) for at in again.judgement.copies]
-            bulk.update(Event, {"id": "bigint"}, {"is_copy": "boolean"}, copies)
-        records.write_custody(again.keys, again.loaded, again.judgement, tree, again.order, submission.accepted)
-    except (Refusal, DocumentError, DatabaseError, LookupError, ValueError, TypeError) as error:
-        return differs(WHOLE, f"cannot be replayed: {error}")
-    return None
+_OTHER_LEAVES = "its items' leaves are not those that were signed"
 
 
-def _blame(again: Replayed, submission: Submission, events: Sequence[Event]) -> str:
+def _blame(again: Replayed, submission: Submission, rows: Sequence[StoredEvent]) -> str:
     """What the leaves are made of that nothing before the replay has checked."""
     other = replace(again, opening=replace(again.opening, offline=not again.opening.offline))
     try:
-        return "offline" if is_as_signed(submission, events, other.grow()) else "items_secret"
+        return "offline" if is_as_signed(submission, rows, other, other.grow()) else "items_secret"
     except DocumentError:
         return "items_secret"
 
@@ -146,11 +115,15 @@ def _blame(again: Replayed, submission: Submission, events: Sequence[Event]) -> 
 # ---- compare --------------------------------------------------------------------------------------------------------
 
 
-def _compare(model: type[models.Model], real: str, beside: str) -> Iterator[Difference]:
+def compare(model: type[models.Model], schemas: Schemas, *, same_keys: bool = False) -> Iterator[Difference]:
+    """Every row that is otherwise stored than told; `same_keys`: where an item has the same key here and there."""
+    real, beside = schemas.real, schemas.temporary
     keys, left_out = _DERIVED[model]
     fields = [each for each in model._meta.concrete_fields if each.column not in left_out]
     names = [each.name for each in fields]
     places = [at for at, each in enumerate(fields) if each.column in keys]
+    if model is not ExceptionCase and _agree(model, fields, keys, schemas, same_keys=same_keys):  # that may be twice
+        return
     stored, told = (_rows_of(model, fields, schema) for schema in (real, beside))
     with connection.cursor() as cursor:
         cursor.execute(f"{stored} EXCEPT {told} LIMIT {SHOWN}")
@@ -168,6 +141,33 @@ def _compare(model: type[models.Model], real: str, beside: str) -> Iterator[Diff
         event = next((row[at] for row in found.values() for at in events if row[at] is not None), None)
         number = _number(event, real)
         yield Difference(table, key, *_said(found.get(True), found.get(False), names), number)
+
+
+def _agree(
+    model: type[models.Model], fields: Sequence[Any], keys: Sequence[str], schemas: Schemas, *, same_keys: bool
+) -> bool:
+    """Whether each row that the replay gives, which no other is named as, is stored, and there are no more of them.
+
+    Found by their indexes, where naming what differs takes sorting all of both.
+    """
+    real, beside = schemas.real, schemas.temporary
+    table, same = model._meta.db_table, "IS NOT DISTINCT FROM" if bulk.is_postgresql() else "IS"
+    joins, pairs = [], []
+    for name, field in ((each.column, each) for each in fields):
+        ours, theirs = f't."{name}"', f's."{name}"'
+        if field.related_model is Item and not same_keys:
+            joins.append(f"LEFT JOIN {beside}.traceability_item AS our_{name} ON our_{name}.id = {ours}")
+            joins.append(f"LEFT JOIN {real}.traceability_item AS their_{name} ON their_{name}.epc = our_{name}.epc")
+            ours = f"their_{name}.id"
+        elif isinstance(field, models.JSONField):
+            ours, theirs = f"CAST({ours} AS text)", f"CAST({theirs} AS text)"
+        pairs.append(f"{theirs} {'=' if name in keys else same} {ours}")
+    joins.append(f"LEFT JOIN {real}.{table} AS s ON {' AND '.join(pairs)}")
+    missing = f'SELECT 1 FROM {beside}.{table} AS t {" ".join(joins)} WHERE s."{keys[0]}" IS NULL'  # noqa: S608
+    counts = f"(SELECT count(*) FROM {beside}.{table}) = (SELECT count(*) FROM {real}.{table})"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {counts} AND NOT EXISTS ({missing})")
+        return bool(cursor.fetchone()[0])
 
 
 def _rows_of(model: type[models.Model], fields: Sequence[Any], schema: str) -> str:

@@ -1,7 +1,7 @@
 """Reports and files as text for people. Pure."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -9,16 +9,27 @@ from ledger.tlog.cose import decode
 from ledger.tlog.errors import LogError
 
 from . import archive, convict, receipts
-from .bundle.report import HopReport, Report, Result
+from .bundle.report import Failure, HopReport, Numbered, Report, Result
 from .bundle.value import Bundle
 from .epcis.errors import DocumentError
 from .errors import NodeError
 from .receipts import COSE_SIGN1
-from .statements import Opened, Promise, Status, b64, open_promise, open_statement, open_status
+from .statements import (
+    Opened,
+    Promise,
+    Status,
+    Verification,
+    b64,
+    open_promise,
+    open_statement,
+    open_status,
+    open_verification,
+)
 
 READERS: Mapping[str, Callable[[bytes], Opened[Any]]] = {
     Status.content_type: open_status,
     Promise.content_type: open_promise,
+    Verification.content_type: open_verification,
 }
 MARKS = {Result.HOLDS: "ok", Result.AMBER: "ok, but", Result.FAILS: "FAILS", Result.NOT_REACHED: "-"}
 ILMD = {"lot": "urn:epcglobal:cbv:mda:lotNumber", "expiry": "urn:epcglobal:cbv:mda:itemExpirationDate"}
@@ -51,15 +62,19 @@ def lines(report: Report) -> Iterator[str]:
     return map(plain, _lines(report))
 
 
-def _lines(report: Report) -> Iterator[str]:
-    for step, result in report.steps:
+def of_steps(steps: Iterable[tuple[Numbered, Result]], failure: Failure | archive.Failure | None) -> Iterator[str]:
+    """A line for each step of a check, and why the first that fails does."""
+    for step, result in steps:
         yield f"{int(step):>3}  {step.name.lower():<14} {MARKS[result]:<8} {step.sentence}"
-    if report.failure:
-        failure = report.failure
+    if failure:
         yield ""
         yield f"step {int(failure.step)} fails: {failure.detail} ({failure.code})"
         told = (("where", failure.where), ("expected", failure.expected), ("found", failure.found))
         yield from (f"  {name}: {value}" for name, value in told if value)
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from of_steps(report.steps, report.failure)
     if report.hops:
         yield ""
         yield f"{report.item}"
@@ -88,13 +103,7 @@ def _about(report: Report) -> Iterator[str]:
 
 def archive_lines(report: archive.Report) -> Iterator[str]:
     """The same of an archive."""
-    for step in archive.Step:
-        yield f"{int(step):>3}  {step.name.lower():<14} {MARKS[report.result(step)]:<8} {step.sentence}"
-    if report.failure:
-        failure = report.failure
-        yield f"\nstep {int(failure.step)} fails: {failure.detail} ({failure.code})"
-        told = (("where", failure.where), ("expected", failure.expected), ("found", failure.found))
-        yield from (f"  {name}: {value}" for name, value in told if value)
+    yield from of_steps(((step, report.result(step)) for step in archive.Step), report.failure)
     yield f"\nall of {report.party} in the first {report.size} entries of {report.origin}"
     yield from (f"  {number(count, what)}" for what, count in sorted(report.counted.items()))
     if report.by_hash:
@@ -131,7 +140,11 @@ def refusal(problem: Exception) -> str:
             return "\n".join(map(plain, str(problem).split("\n")))  # a node says it in this form already
     code, detail = getattr(problem, "code", "unreadable"), getattr(problem, "detail", str(problem))
     told = ((name, getattr(problem, name, None)) for name in ("where", "expected", "found"))
-    return "\n".join(map(plain, [f"{code}: {detail}", *(f"  {name}: {value}" for name, value in told if value)]))
+    others = [f"also at {each.where}: {each.code}: {each.detail}" for each in getattr(problem, "wrong", ())[1:]]
+    lines = [f"{code}: {detail}", *(f"  {name}: {value}" for name, value in told if value), *others]
+    if (more := getattr(problem, "count", 0) - 1 - len(others)) > 0:
+        lines.append(f"and {more} more")
+    return "\n".join(map(plain, lines))
 
 
 def another(data: bytes) -> str | None:

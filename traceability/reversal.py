@@ -11,6 +11,7 @@ from .act import Act
 from .custody import Content, EventPlan, Status, Step, Told
 from .epcis.events import Action, Event
 from .facts import ContentKind, Custody, Facts, ItemState, Judgement, Original, OriginalKey, with_all_above
+from .lawful import ON_HOLD
 
 
 def key_of(event: Event, party: str) -> OriginalKey:
@@ -64,8 +65,10 @@ class Reversal(Act):
     def apply(self) -> EventPlan:
         original = self.original
         if original is None or not self._declares(original) or not self._is_untouched(original):
-            self._only_recorded(original)
-            return EventPlan(seen=frozenset(self.event.named))
+            code = "error_declaration_without_original" if original is None else "error_declaration_built_upon"
+            return self._only_recorded(code)
+        if self.facts.holds.any() and any(self._breaks_a_hold(original)):
+            return self._only_recorded(ON_HOLD)
         for epc in original.moved:
             self._restore(self.items[epc], original)
         for epc in sorted(original.emptied):
@@ -76,9 +79,9 @@ class Reversal(Act):
             standing=dict(self._standing_inside(original)),
         )
 
-    def _only_recorded(self, original: Original | None) -> None:
-        code = "error_declaration_without_original" if original is None else "error_declaration_built_upon"
+    def _only_recorded(self, code: str) -> EventPlan:
         self._exception(self.event.named[0] if self.event.named else "", code, "recorded, and nothing was put back")
+        return EventPlan(seen=frozenset(self.event.named))
 
     # ---- may it be undone? ----------------------------------------------------------------------------------------
 
@@ -125,6 +128,19 @@ class Reversal(Act):
     def _rests(self, item: ItemState, original: Original) -> bool:
         return _moment(item.last_time) in {_moment(time) for time in original.times}
 
+    def _breaks_a_hold(self, original: Original) -> Iterator[bool]:
+        """Whether it would change what is in a container that is held, or make something held as if it had never begun.
+        Else what did not happen is no move."""
+        containers = {str(past["parent"]) for past in original.before.values() if past.get("parent")}
+        if self.step in (Step.PACK, Step.UNPACK):
+            containers.add(str(self.event.parent_id))
+        for epc in original.moved:
+            item = self.items[epc]
+            if item.parent is not None:
+                containers.add(item.parent.epc)
+            yield item.begun in original.begun and any(self._over(item))
+        yield from (any(self._over(self.items.get(epc))) for epc in containers)
+
     # ---- undoing it -----------------------------------------------------------------------------------------------
 
     def _restore(self, item: ItemState, original: Original) -> None:
@@ -133,7 +149,7 @@ class Reversal(Act):
         if item.parent is not None and item.parent.epc != container:
             self._close(item)
         if item.begun in original.begun:
-            item.status = item.possessor = item.owner = item.consignee = None
+            item.status = item.possessor = item.owner = item.owner_before = item.consignee = None
         elif past:
             _set_custody(item, past)
         if item.epc in original.contents or self._packs_or_unpacks(item):
@@ -169,6 +185,7 @@ def _set_custody(item: ItemState, past: Custody) -> None:
     status = past.get("status")
     item.status = Status(status) if status else None
     item.possessor, item.owner, item.consignee = map(past.get, ("possessor", "owner", "consignee"))
+    item.owner_before = past.get("owner_before")
     item.last_time = past.get("last_time") or item.last_time
 
 

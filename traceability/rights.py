@@ -1,6 +1,6 @@
 """What the statements in the log have made, and whether the rows that repeat it say the same.
 
-statements, in order ──who may say so──> keys, prefixes, licences, partners, legal holds; what was erased
+statements, in order ──who may say so──> keys, rights, holds, partners, legal holds; what was erased
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,16 +14,19 @@ from ledger.audit import WHOLE, Difference
 from ledger.models import Entry
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.merkle import leaf_hash, root_of
+from partners.gs1.identifiers import matches_prefix
 from partners.models import Delegation as DelegationRow
+from partners.models import Grant as GrantRow
+from partners.models import Hold as HoldRow
 from partners.models import Licence as LicenceRow
 from partners.models import Location as LocationRow
-from partners.models import Operators, Right, SigningKey
+from partners.models import Operators, Right, Role, SigningKey
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
 
 from . import governing, statements
 from .custody import OperatorOf
-from .models import LegalHold as HoldRow
+from .models import LegalHold as LegalHoldRow
 from .models import Registration, Submission
 from .rules import PROPOSED, Rules
 from .statements import BY_NODE, OF_ITSELF, Erased, Opened
@@ -48,9 +51,12 @@ class Rights:
     licences: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     given: dict[str, tuple[int, str]] = field(default_factory=dict)  # by entry, what can be revoked: number, issuer
     ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
+    holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    grants: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    held: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # by entry, holds: number, issuer, about
     locations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
-    holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by row of the statement that set it
+    legal_holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by row of the statement that set it
     erasing: dict[int, tuple[int | None, statements.Registration]] = field(default_factory=dict)  # by row; its index
     erased: dict[tuple[str, Erased], int] = field(default_factory=dict)  # by entry: the row that says so
     damaged: set[int] = field(default_factory=set)  # numbers of statements that cannot be read: what follows stands
@@ -87,15 +93,30 @@ class Rights:
         if isinstance(said, statements.Location) and name == (settings.OPERATOR_GLN, self.node.kid):
             return self.node
         authority = self.rules.at(self.place).authority_keys.get(name)
-        return authority or (self.public(*name, number) if self._is_its_own(opened) else None)
+        return authority or (self.public(*name, number) if self._is_its_own(opened, number) else None)
 
-    def _is_its_own(self, opened: Opened[statements.Registration]) -> bool:
+    def _is_its_own(self, opened: Opened[statements.Registration], number: int) -> bool:
         said = opened.payload
         if isinstance(said, statements.Revocation):
-            number, by = self.given.get(said.entry, (0, ""))
-            acts_for = number in self.delegations and self.delegations[number]["partner_id"] == opened.issuer
+            given, by = self.given.get(said.entry, (0, ""))
+            acts_for = given in self.delegations and self.delegations[given]["partner_id"] == opened.issuer
             return acts_for or by == opened.issuer
+        if isinstance(said, statements.Release):
+            return self.held.get(said.entry, (0, "", ""))[1] == opened.issuer
+        if isinstance(said, statements.Hold) and said.gtin is not None:
+            return opened.issuer == said.about and self._may_hold_product(said.about, said.gtin, number)
         return opened.issuer == said.about and isinstance(said, OF_ITSELF)
+
+    def _may_hold_product(self, gln: str, gtin: str, number: int) -> bool:
+        """As registration asks. Who had an item then, only a replay could tell: of single ones that is not asked."""
+        is_regulator = self.partners.get(gln, {}).get("role") == Role.REGULATOR
+        return is_regulator or any(
+            about == gln and matches_prefix(gtin, digits) and at < number and not self._has_ended(at, number)
+            for about, digits, _, _, at in self.prefixes
+        )
+
+    def _has_ended(self, at: int, number: int) -> bool:
+        return at in self.ended and self.ended[at] < number
 
     def public(self, gln: str, kid: bytes, number: int | None) -> PublicKey | None:
         """The key of this name, if it spoke for the party at that number; None for `number`: if it ever did."""
@@ -112,7 +133,7 @@ class Rights:
         given = (
             step in self.delegations[at]["steps"]
             for at in self.agents.get((gln, by), ())
-            if at < number and not (at in self.ended and self.ended[at] < number)
+            if at < number and not self._has_ended(at, number)
         )
         left = self.partners.get(gln, {}).get("left")
         return bool(self.damaged) or (any(given) and (left is None or number < left))
@@ -145,15 +166,21 @@ class Rights:
         said, number = opened.payload, row.entry_id
         if isinstance(said, (statements.Key, statements.KeyRevocation)):
             self._key(said, opened.issuer, opened.signed.kid, number)
-        elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence)):
+        elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant)):
             self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
             self._right(said, opened.issuer, opened.signed.kid, number)
+        elif isinstance(said, statements.Hold):
+            entry = statements.entry(bytes(row.entry_salt), opened.envelope).hex()
+            self.held[entry] = number, opened.issuer, said.about
+            self._hold(said, opened.issuer, opened.signed.kid, number)
+        elif isinstance(said, statements.Release) and self.held.get(said.entry, (0, "", ""))[2] == said.about:
+            self.ended.setdefault(self.held[said.entry][0], number)
         elif isinstance(said, statements.Location):
             self._location(said, opened.issuer, number)
         elif isinstance(said, statements.Revocation) and said.entry in self.given:
             self.ended.setdefault(self.given[said.entry][0], number)
         elif isinstance(said, statements.LegalHold):
-            self._hold(said, row.pk)
+            self._legal_hold(said, row.pk)
         elif isinstance(said, statements.Erasure):
             self.erasing[row.pk] = index, said
             for what in said.what:
@@ -183,6 +210,9 @@ class Rights:
         elif isinstance(said, statements.Delegation):
             self.agents.setdefault((said.about, said.to), []).append(number)
             self.delegations[number] = {**vouched, "vouched_kid": kid, "to": said.to, "steps": list(said.steps)}
+        elif isinstance(said, statements.Grant):
+            members = {"to": said.to, "gtins": list(said.gtins or ()), "valid_to": said.valid_to}
+            self.grants[number] = {**vouched, "vouched_kid": kid, **members}
         elif isinstance(said, statements.Licence):
             names = ("licence", "role", "valid_from", "valid_to")
             members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
@@ -196,14 +226,24 @@ class Rights:
         elif isinstance(said, statements.PartnerExit):
             self.partners.setdefault(said.about, {"admitted": None})["left"] = number
 
-    def _hold(self, said: statements.LegalHold, key: int) -> None:
+    def _hold(self, said: statements.Hold, issuer: str, kid: bytes, number: int) -> None:
+        members = {name: getattr(said, name) for name in ("reason", "epc", "gtin", "lot", "first", "last")}
+        vouched = {"partner_id": said.about, "vouched_by": issuer, "vouched_kid": kid}
+        self.holds[number] = {**vouched, "kind": str(said.hold), **members}
+
+    def _legal_hold(self, said: statements.LegalHold, key: int) -> None:
         about = {"about": said.about, "submission": said.submission, "lifted_by_id": None}
         if said.hold is statements.Holding.SET:
-            self.holds[key] = about
+            self.legal_holds[key] = about
             return
-        lifted = next((set_by for set_by, hold in self.holds.items() if hold == about), None)
+        lifted = next((set_by for set_by, hold in self.legal_holds.items() if hold == about), None)
         if lifted is not None:
-            self.holds[lifted] = about | {"lifted_by_id": key}
+            self.legal_holds[lifted] = about | {"lifted_by_id": key}
+
+    @property
+    def lots_held(self) -> set[str | None]:
+        """The lots that some hold has ever named."""
+        return {hold["lot"] for hold in self.holds.values()}
 
     # ---- rows -----------------------------------------------------------------------------------------------------
 
@@ -213,8 +253,10 @@ class Rights:
         yield from self._prefix_rows()
         yield from self._right_rows(DelegationRow, self.delegations)
         yield from self._right_rows(LicenceRow, self.licences)
+        yield from self._right_rows(HoldRow, self.holds)
+        yield from self._right_rows(GrantRow, self.grants)
         yield from self._right_rows(LocationRow, self.locations)
-        yield from self._hold_rows()
+        yield from self._legal_hold_rows()
         if not self.rules_damaged:
             yield from self._partner_rows()
 
@@ -281,9 +323,9 @@ class Rights:
             return {}
         return {"revoked": self.ended.get(row.registered)}
 
-    def _hold_rows(self) -> Iterator[Difference]:
-        left, table = dict(self.holds), HoldRow._meta.db_table
-        for row in HoldRow.objects.order_by("pk").iterator(chunk_size=500):
+    def _legal_hold_rows(self) -> Iterator[Difference]:
+        left, table = dict(self.legal_holds), LegalHoldRow._meta.db_table
+        for row in LegalHoldRow.objects.order_by("pk").iterator(chunk_size=500):
             expected = left.pop(row.set_by_id, None)
             if expected is not None:
                 if row.lifted_by_id in self.damaged_rows:

@@ -62,11 +62,38 @@ RETENTION_YEARS = env.int("RETENTION_YEARS", default=6)  # how long submissions 
 RETAIN_EVERY_SECONDS = env.float("RETAIN_EVERY_SECONDS", default=86400.0)  # what is kept no longer is erased
 SWEEP_EVERY_SECONDS = env.float("SWEEP_EVERY_SECONDS", default=5.0)  # finds the work whose message was lost
 AUDIT_EVERY_SECONDS = env.float("AUDIT_EVERY_SECONDS", default=3600.0)  # of what is new
+ALARM_GRACE_SECONDS = env.float("ALARM_GRACE_SECONDS", default=600.0)  # who gave it out may scan it again for so long
 ACCESS_INTERVAL_SECONDS = env.float("ACCESS_INTERVAL_SECONDS", default=3600.0)  # who read of others: one entry in each
+# Whom other nodes and companies ask about a pack, and who is asked (GS1's verification messages).
+VRS_TIMEOUT_SECONDS = env.float("VRS_TIMEOUT_SECONDS", default=1.5)  # that one question may take
+VRS_DEADLINE_SECONDS = env.float("VRS_DEADLINE_SECONDS", default=3.0)  # and all of them, with what is between them
+VRS_ATTEMPTS = env.int("VRS_ATTEMPTS", default=2)
+VRS_CREDENTIALS = Path(env("VRS_CREDENTIALS", default=str(VAR_DIR / "vrs.json")))  # {"https://host": "Bearer ..."}
+# Who may be asked though its address is no public one, and without TLS: in production, nobody who is not named.
+VRS_ALLOWED_NETWORKS = env.list("VRS_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
+
+# Where parties are told what concerns them: see `traceability/notices.py`.
+WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=5.0)  # that an address may take to answer
+# Whom a webhook may lead to though its address is no public one, and without TLS: in production, nobody.
+WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
+NOTICE_LEASE_SECONDS = env.float("NOTICE_LEASE_SECONDS", default=30.0)  # after which a sender is taken for dead
+ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for who may clear it, to look into it
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values
 EPCIS_MAX_EVENTS = env.int("EPCIS_MAX_EVENTS", default=100_000)  # in one document
+SERIAL_BLOCK_MAX = min(env.int("SERIAL_BLOCK_MAX", default=1_000_000), 1_000_000)  # numbers given out at once
+MASTER_DATA_MAX_BYTES = env.int("MASTER_DATA_MAX_BYTES", default=192 * 1024 * 1024)  # of its files, unpacked
+MASTER_DATA_MAX_LINES = env.int("MASTER_DATA_MAX_LINES", default=500_000)  # of products; of places 10,000
+SERIAL_REPORT_MAX_LINES = env.int("SERIAL_REPORT_MAX_LINES", default=100_000)  # of what a line reports at once
+LABELS_JOB_MAX = env.int("LABELS_JOB_MAX", default=10_000)  # printed by one job
+JOBS_AT_ONCE = env.int(
+    "JOBS_AT_ONCE", default=1
+)  # done at the same time, by all processes; fewer than Celery's workers
+JOBS_OPEN_MAX = env.int("JOBS_OPEN_MAX", default=20)  # of one party, waiting or running
+JOB_LEASE_SECONDS = env.float("JOB_LEASE_SECONDS", default=60.0)  # silence after which a worker is taken for dead
+JOB_ATTEMPTS = env.int("JOB_ATTEMPTS", default=5)  # at a job whose worker ended, or that went wrong here
+JOBS_KEPT_DAYS = env.float("JOBS_KEPT_DAYS", default=7.0)  # with their results
 
 # Django -------------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -126,21 +153,31 @@ SQLITE: dict[str, Any] = {
     "timeout": 20,  # seconds a second writer waits for it
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-65536",
 }
-POSTGRESQL: dict[str, Any] = {
-    "pool": {"min_size": 1, "max_size": env.int("DATABASE_POOL_SIZE", default=16), "timeout": 20},
-}
 
 
 def database(url: str) -> dict[str, Any]:
     """Django's settings for a database, durable on either kind: answered means written to disk."""
     settings: dict[str, Any] = env.db_url_config(url)
     on_sqlite = settings["ENGINE"].endswith("sqlite3")
-    settings["OPTIONS"] = (SQLITE if on_sqlite else POSTGRESQL) | settings.get("OPTIONS", {})
+    if on_sqlite:
+        settings["OPTIONS"] = SQLITE | settings.get("OPTIONS", {})
+    else:  # each thread keeps its connection: to borrow one for each request costs as much as to verify a pack
+        settings.setdefault("CONN_MAX_AGE", None)
     return settings
 
 
 DATABASES = {"default": database(env("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'unitproof.sqlite3'}").strip())}
 REDIS_URL = env("REDIS_URL", default="").strip()  # without it the tasks' bodies run in a thread of this process
+
+# Mail: `smtp+tls://user:password@host:587`; without an address no mail is sent, and nobody subscribes to any --------
+EMAIL_URL = env("EMAIL_URL", default="" if DEMO or not DEBUG else "consolemail://").strip()
+MAILS = bool(EMAIL_URL)
+if MAILS:
+    vars().update({name: value for name, value in env.email_url_config(EMAIL_URL).items() if value is not None})
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_SECONDS", default=10.0)  # that a mail server may take
+DEFAULT_FROM_EMAIL = env("MAIL_FROM", default=f"unitproof@{LOG_ORIGIN.partition('/')[0].partition(':')[0]}")
 
 # Celery: messages are doorbells, the database is the queue ------------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL or "memory://"
@@ -165,6 +202,16 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "ledger.tasks.sweep",
+        "schedule": SWEEP_EVERY_SECONDS,
+        "options": {"expires": SWEEP_EVERY_SECONDS},
+    },
+    "work": {
+        "task": "traceability.working.work",
+        "schedule": SWEEP_EVERY_SECONDS,
+        "options": {"expires": SWEEP_EVERY_SECONDS},
+    },
+    "deliver": {
+        "task": "traceability.delivering.deliver",
         "schedule": SWEEP_EVERY_SECONDS,
         "options": {"expires": SWEEP_EVERY_SECONDS},
     },
@@ -193,10 +240,26 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Pharmaceutical supply-chain traceability with a chain of custody that anyone can check.",
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
+    "ENUM_NAME_OVERRIDES": {  # what is called alike, and is not
+        "VoiceEnum": ["actor", "agent", "reporter", "intake"],
+        "JobKindEnum": "traceability.job_kinds.KINDS",
+        "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
+        "BlockStateEnum": ["allocated", "returned", "expired"],
+    },
     "TAGS": [
         {"name": "submissions", "description": "EPCIS documents, signed by who hands them in."},
+        {"name": "moves", "description": "What is done with packs: one call each."},
         {"name": "statements", "description": "Keys, and who may issue what."},
+        {"name": "serials", "description": "Serial numbers: given out, printed, taken back."},
+        {"name": "master data", "description": "What products and places are, by whom, from when to when."},
         {"name": "items", "description": "Packs and containers: verified, proven, opened."},
+        {"name": "vrs", "description": "Verification messages between companies, as GS1 has them."},
+        {
+            "name": "verifications",
+            "description": "What you verified, what came of it, alarms, samples of a suspect lot.",
+        },
+        {"name": "labels", "description": "What stands on packs and pallets, to print."},
+        {"name": "jobs", "description": "What takes longer than a second."},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -7,6 +7,7 @@ A payload is RFC 8785 JSON; each class draws its own. What does not write back t
 are members that a kind does not have.
 """
 
+import hashlib
 import json
 import re
 from binascii import Error as Base64Error
@@ -231,8 +232,14 @@ WORD = text("a word", r".+")
 ENTRY_HEX = text("an entry, 64 hexadecimal digits", r"[0-9a-f]{64}")
 HASH = octets("32 bytes in base64url", 32)
 PUBLIC = octets("a raw Ed25519 key or an uncompressed P-256 point in base64url", 32, 65)
+DIGEST = octets("a hash of 32, 48 or 64 bytes in base64url", 32, 48, 64)
+URI = text("a URI, without white space", r"[A-Za-z][A-Za-z0-9+.-]*:[!-~]+")
+MEDIA = text("a media type", r"[!-~]+/[!-~]+")
 COUNT = Form("a whole number", _read_count, _same)
+YYMMDD = text("a date as a label has it", r"[0-9]{6}")
 STATE = text("a state of two letters", r"[A-Z]{2}")
+ONE_GTIN = text("a GTIN-14", r"[0-9]{14}")
+SERIAL = text("1 to 20 letters, digits, '-', '.', '_' or '~'", r"[0-9A-Za-z._~-]{1,20}")
 TIME = Form("a time in UTC, whole seconds, Z", _read_time, _write_time)
 ROOT = Form("[n, root]", _read_root, _write_content)
 CONTENT = Form('[n, root], "none" or "unknown"', _read_content, _write_content)
@@ -585,6 +592,123 @@ class Location(Registration):
     valid_to: Annotated[datetime | None, TIME] = None  # the first instant at which it no longer does
 
 
+class HoldKind(StrEnum):
+    """Why goods stay where they are."""
+
+    QUARANTINE = "quarantine"  # kept aside until something is clear
+    RECALL = "recall"
+    STOLEN = "stolen"
+    SUSPECT = "suspect"  # 21 U.S.C. 360eee(21)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold(Registration):
+    """From here on nothing that this covers is packed, shipped or dispensed, until it is released:
+
+    {"about":gln,"gtin":"00614141123452","hold":"recall","log":...,"lot":"L42","reason":"particles",...}
+
+    It covers one item by its `epc` with all that is in it, or all of a `gtin`; of that, where it says so, only a `lot`,
+    and only the serial numbers from `first` to `last`: both included, of one length, in the order of their characters'
+    codes. Said by whoever has the item or may issue the product, or by an authority or a regulator; `about` is who
+    holds it up, and whoever is asked to ship it back to that party may.
+    """
+
+    content_type = _content_type("hold")
+
+    hold: Annotated[HoldKind, one_of(HoldKind)]
+    reason: Annotated[str, WORD]
+    epc: Annotated[str | None, WORD] = None  # canonical
+    gtin: Annotated[str | None, ONE_GTIN] = None
+    lot: Annotated[str | None, WORD] = None
+    first: Annotated[str | None, SERIAL] = None
+    last: Annotated[str | None, SERIAL] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        narrowed = (self.lot, self.first, self.last)
+        if (self.epc is None) == (self.gtin is None) or (self.gtin is None and any(narrowed)):
+            expected = "an epc alone; or a gtin, with a lot or with first and last where it is not about all of it"
+            raise StatementError("does not say what it is about", where="epc", expected=expected)
+        first, last = self.first or "", self.last or ""
+        if len(first) != len(last) or first > last:
+            expected = "a first and a last serial number of one length, in their order"
+            raise StatementError("no range", where="first", expected=expected, found=f"{first!r} to {last!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release(Registration):
+    """From here on a hold, that of this entry, keeps nothing back: said by whoever said it, or by an authority."""
+
+    content_type = _content_type("release")
+
+    entry: Annotated[str, ENTRY_HEX]
+    reason: Annotated[str, WORD]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant(Registration):
+    """Another party may read what the party `about` may read of its goods:
+
+    {"about":gln,"gtins":["0614141"],"log":...,"to":gln,"valid-to":time,...}
+
+    Of trade items of these `gtins` alone, GTIN-14s or company prefixes, where there are any; until `valid-to`, if that
+    is there, and a revocation.
+    """
+
+    content_type = _content_type("grant")
+
+    to: Annotated[str, GLN]
+    gtins: Annotated[tuple[str, ...] | None, many(GTIN)] = None
+    valid_to: Annotated[datetime | None, TIME] = None  # the first instant at which it no longer may
+
+
+class HashAlgorithm(StrEnum):
+    """The hash functions that data is anchored by, as IANA's registry of named information calls them (RFC 6920)."""
+
+    SHA_256 = "sha-256"
+    SHA_384 = "sha-384"
+    SHA_512 = "sha-512"
+
+    @property
+    def size(self) -> int:
+        """Bytes of a hash."""
+        return int(self.removeprefix("sha-")) // 8
+
+    def hash_of(self, data: bytes) -> bytes:
+        return hashlib.new(self.replace("-", ""), data).digest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataHash(Registration):
+    """The bytes at a place have, at this moment, this hash; what they say, nobody here knows:
+
+    {"about":gln,"hash":...,"hash-alg":"sha-256","location":"https://trial.example/cut/7",
+     "preimage-content-type":"application/fhir+json",...}
+
+    The members are those of a COSE Hash Envelope (RFC 9995 section 3), by name. Said by a party of its own data.
+    """
+
+    content_type = _content_type("data-hash")
+
+    hash_alg: Annotated[HashAlgorithm, one_of(HashAlgorithm)]
+    hash: Annotated[bytes, DIGEST]
+    location: Annotated[str, URI]  # a pointer to the data, in whatever scheme its keeper uses
+    preimage_content_type: Annotated[str | None, MEDIA] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.about != self.submitter:
+            detail, expected = "nobody anchors another's data", self.submitter
+            raise StatementError(detail, where="about", expected=expected, found=self.about)
+        if len(self.hash) != self.hash_alg.size:
+            expected, found = f"{self.hash_alg.size} bytes", f"{len(self.hash)} bytes"
+            raise StatementError("no hash of this algorithm", where="hash", expected=expected, found=found)
+
+    def fits(self, data: bytes) -> bool:
+        """Whether these bytes have that hash."""
+        return self.hash == self.hash_alg.hash_of(data)
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -682,6 +806,28 @@ class Status(Payload):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verification(Payload):
+    """What the node has answered to a verification request, with all of its log up to this size before it:
+
+    {"answer":SHA-256 of the answer's bytes,"epc":...,"expiry":"281231","log":...,"lot":...,"requester":gln,
+     "root":...,"size":12,"v":1}
+
+    It tells no more of the item than the answer does, unlike a status. What an entry of this log says below that size
+    convicts an answer that contradicts it.
+    """
+
+    content_type = _content_type("verification")
+
+    size: Annotated[int, COUNT]  # entries in the log, all of which the answer covers
+    root: Annotated[bytes, HASH]
+    epc: Annotated[str, WORD]  # as it was asked for, with lot and expiry
+    lot: Annotated[str, WORD]
+    expiry: Annotated[str, YYMMDD]
+    requester: Annotated[str, GLN]
+    answer: Annotated[bytes, HASH]  # SHA-256
+
+
+@dataclass(frozen=True, kw_only=True)
 class Archive(Payload):
     """The node has handed out all that a party has in the log of this size, in an archive with this manifest:
 
@@ -702,15 +848,18 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-OF_ITSELF = (Key, KeyRevocation, Delegation)
+OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash)
 """What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""
+
+OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash)
+"""What no bundle relies on: a hold is in the node's status, and the others decide nothing of what one proves."""
 
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
 """What the node itself says in the log, with its own key, as its operator."""
 
 STATEMENTS: tuple[type[Statement], ...] = (
     *(Submission, Key, KeyRevocation, Prefix, Delegation, Revocation),
-    *(Partner, PartnerExit, Licence, Location, Policy, Approval),
+    *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, Policy, Approval),
     *BY_NODE,
 )
 P = TypeVar("P", bound=Payload)
@@ -749,6 +898,11 @@ def sign_status(status: Status, key: cose.PrivateKey, *, operator: str) -> bytes
     return _sign(status, key, issuer=operator, subject=status.epc)
 
 
+def sign_verification(said: Verification, key: cose.PrivateKey, *, operator: str) -> bytes:
+    """The answer to a verification request by the node's key; its subject is the item."""
+    return _sign(said, key, issuer=operator, subject=said.epc)
+
+
 def sign_archive(archive: Archive, key: cose.PrivateKey, *, operator: str) -> bytes:
     """An archive's manifest by the node's key; its subject is the party."""
     return _sign(archive, key, issuer=operator, subject=_PARTY + archive.about)
@@ -781,6 +935,15 @@ def open_promise(envelope: bytes) -> Opened[Promise]:
 def open_status(envelope: bytes) -> Opened[Status]:
     """Read a node's status; the signature is not yet checked."""
     opened = _open(envelope, (Status,))
+    if opened.signed.subject != opened.payload.epc:
+        detail = "subject and item differ"
+        raise StatementError(detail, code="wrong_subject", expected=opened.payload.epc, found=opened.signed.subject)
+    return opened
+
+
+def open_verification(envelope: bytes) -> Opened[Verification]:
+    """Read a node's signed answer; the signature is not yet checked."""
+    opened = _open(envelope, (Verification,))
     if opened.signed.subject != opened.payload.epc:
         detail = "subject and item differ"
         raise StatementError(detail, code="wrong_subject", expected=opened.payload.epc, found=opened.signed.subject)

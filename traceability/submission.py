@@ -17,7 +17,7 @@ from hashlib import sha256
 from json.encoder import encode_basestring as quote
 from typing import Literal, NamedTuple, Self, TypeAlias, cast
 
-from ledger.tlog.merkle import leaf_hash, root_of
+from ledger.tlog.merkle import leaf_hash, leaf_hashes_of, root_of
 
 from .custody import PLAIN, SIGNED_BY_PARTY, Content, EventPlan, Head, Told, Voice
 from .epcis.events import Action, Document, Event, EventType
@@ -170,7 +170,7 @@ class Leaf(NamedTuple):
         else:
             before = "null" if prev is None else f'"{b64(prev)}"'
             text = f'["{kind}","{b64(salt)}",{quote(epc)},{_content_json(content)},{before}]'
-        return cls(kind, epc, content, prev, leaf_hash(text.encode()))
+        return cls(kind, epc, content, prev, sha256(b"\x00" + text.encode()).digest())  # as `leaf_hash`, for speed
 
 
 def _content_json(content: Content) -> str:
@@ -246,16 +246,32 @@ class EventTree:
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """The leaves of every item that a submission names, and each item as it is afterwards."""
+
+    items: tuple[tuple[Leaf, ...], ...]  # event by event, each in the order of `event.named`
+    heads: dict[str, Head]
+    contents: Mapping[str, Collection[bytes]]  # leaf hashes of the children, of containers whose contents are stated
+
+
+@dataclass(frozen=True, slots=True)
 class Tree:
-    """One submission, grown; and every item it touches as it is afterwards."""
+    """One submission, grown."""
 
     events: tuple[EventTree, ...]
     root: Root
     header: Root | None
     document: bytes  # HMAC-SHA-256 over the bytes received
     meaning: tuple[str, ...]
-    heads: dict[str, Head]
-    contents: dict[str, frozenset[bytes]]  # leaf hashes of the children, of containers whose contents are stated
+    grown: Grown
+
+    @property
+    def heads(self) -> dict[str, Head]:
+        return self.grown.heads
+
+    @property
+    def contents(self) -> dict[str, frozenset[bytes]]:
+        return {epc: frozenset(children) for epc, children in self.grown.contents.items()}
 
 
 def grow(
@@ -265,24 +281,11 @@ def grow(
     heads: Mapping[str, Head],
     contents: Mapping[str, Collection[bytes]],
     plans: Sequence[EventPlan],
-    *,
-    kept: Sequence[Mapping[str, bytes]] | None = None,
 ) -> Tree:
-    """The tree of a submission.
-
-    `heads` are those of the items known before; one that is not among them is at first sight. `contents` are the
-    children's leaf hashes of containers whose head has a content root. `kept`, where the items' secret was erased, are
-    the hashes that each event's leaves had, by EPC.
-    """
+    """The tree of a submission: what is signed of it, over what `grow_items` makes of the rest."""
     events, told = document.events, opening.told
-    if not len(events) == len(told) == len(plans):
-        found = f"{len(told)} in the opening, {len(plans)} plans"
-        raise OpeningMismatch("not made for this document", expected=f"{len(events)} events", found=found)
-    growth = _Growth(opening, heads, contents, kept)
-    grown = {
-        position: growth.event(position, events[position], plans[position]) for position in application_order(events)
-    }
-    trees = tuple(grown[position] for position in range(len(events)))
+    grown = grow_items(events, opening, heads, contents, plans)
+    trees = event_trees(events, opening, grown)
     header = [leaf_hash(leaf) for leaf in header_leaves(document.header, opening)]
     return Tree(
         events=trees,
@@ -290,9 +293,42 @@ def grow(
         header=(len(header), root_of(header)) if header else None,
         document=document_mac(received, opening),
         meaning=meaning(events, told),
-        heads=growth.heads,
-        contents={epc: frozenset(children) for epc, children in growth.contents.items()},
+        grown=grown,
     )
+
+
+def event_trees(events: Sequence[Event], opening: Opening, grown: Grown) -> tuple[EventTree, ...]:
+    """The tree of each event, over the leaves of its items."""
+    trees = []
+    for position, (event, told, items) in enumerate(zip(events, opening.told, grown.items, strict=True)):
+        leaves = event_leaves(event, told, opening, position, items)
+        trees.append(EventTree(items, tuple(leaves), (len(leaves), root_of(leaf_hashes_of(leaves)))))
+    return tuple(trees)
+
+
+def grow_items(
+    events: Sequence[Event],
+    opening: Opening,
+    heads: Mapping[str, Head],
+    contents: Mapping[str, Collection[bytes]],
+    plans: Sequence[EventPlan],
+    *,
+    kept: Sequence[Mapping[str, bytes]] | None = None,
+) -> Grown:
+    """The leaves of all items, in the order in which the events apply.
+
+    `heads` are those of the items known before; one that is not among them is at first sight. `contents` are the
+    children's leaf hashes of containers whose head has a content root. `kept`, where the items' secret was erased, are
+    the hashes that each event's leaves had, by EPC.
+    """
+    if not len(events) == len(opening.told) == len(plans):
+        found = f"{len(opening.told)} in the opening, {len(plans)} plans"
+        raise OpeningMismatch("not made for this document", expected=f"{len(events)} events", found=found)
+    growth = _Growth(opening, heads, contents, kept)
+    grown = {
+        position: growth.event(position, events[position], plans[position]) for position in application_order(events)
+    }
+    return Grown(tuple(grown[position] for position in range(len(events))), growth.heads, growth.contents)
 
 
 def document_mac(received: bytes, opening: Opening) -> bytes:
@@ -342,7 +378,7 @@ class _Growth:
         self.heads = {} if opening.offline else dict(heads)
         self.contents = {} if opening.offline else {epc: set(children) for epc, children in contents.items()}
 
-    def event(self, position: int, event: Event, plan: EventPlan) -> EventTree:
+    def event(self, position: int, event: Event, plan: EventPlan) -> tuple[Leaf, ...]:
         self.position = position
         items = self._items(position, event, plan)
         for epc in plan.opened:  # its content changes by no leaf: not even a device without a connection moves its head
@@ -350,8 +386,7 @@ class _Growth:
             self.heads[epc] = Head(head.leaf, "unknown")
         for epc in plan.restored.keys() - event.named:
             self.heads[epc] = Head(self._head(epc).leaf, self._restored(epc, plan.restored[epc]))
-        leaves = event_leaves(event, self.opening.told[position], self.opening, position, items)
-        return EventTree(tuple(items), tuple(leaves), (len(leaves), root_of([leaf_hash(leaf) for leaf in leaves])))
+        return tuple(items)
 
     def _items(self, position: int, event: Event, plan: EventPlan) -> list[Leaf]:
         """Children's leaves first: the parent's content is made of them."""
@@ -368,11 +403,11 @@ class _Growth:
 
     def _leaves(self, salt: Salt, epcs: Iterable[str], event: Event, plan: EventPlan) -> list[Leaf]:
         """The leaves of whatever is not packed or unpacked itself: the hot loop of a big document."""
-        heads, prev_told, restored = self.heads, not self.opening.offline, plan.restored
+        heads, prev_told, seen, restored = self.heads, not self.opening.offline, plan.seen, plan.restored
         begun = _COMMISSIONED if begins(event) else None
         leaves, make = [], self.make
         for epc in epcs:
-            if epc in plan.seen:
+            if epc in seen:
                 leaves.append(make("s", salt(epc), epc, None, None))
                 continue
             head = begun or heads.get(epc) or self._head(epc)

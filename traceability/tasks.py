@@ -10,11 +10,12 @@ import logging
 from celery import shared_task
 from django.utils import timezone
 
-from . import accesses, erasure, governing
+from . import accesses, delivering, erasure, governing, working
 from .audit import audit_if_due
 from .bundle.build import CannotProve
 
 logger = logging.getLogger(__name__)
+work, deliver = working.work, delivering.deliver  # which a worker finds here
 HOUR = 3600  # seconds: an audit reads all that is new, and the whole tree
 
 

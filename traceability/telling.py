@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 
 from partners.gs1.identifiers import Pgln, Sgln
 
+from .custody import EXPORTING, RETURNED
 from .epcis.jcs import JSON
 
 Members = dict[str, JSON]
@@ -34,12 +35,13 @@ def document(*events: Members, **members: JSON) -> bytes:
 
 @dataclass(frozen=True)
 class Teller:
-    """A party telling what it does at its own place."""
+    """A party telling what it does at its own place: the one its GLN names, or another that it operates."""
 
     gln: str
+    place: str | None = None  # GLN-13
 
     def event(self, kind: str, step: str, action: str, time: datetime, **members: JSON) -> Members:
-        place: JSON = {"id": Sgln(self.gln).uri}
+        place: JSON = {"id": Sgln(self.place or self.gln).uri}
         return {
             "type": kind,
             "eventID": f"urn:uuid:{uuid.uuid4()}",
@@ -77,14 +79,32 @@ class Teller:
         """To the party with GLN `to`; possession and ownership go together."""
         return self.observing("shipping", epcs, time, disposition="in_transit", **handoff(self.gln, to))
 
+    def calling_off(self, epcs: Sequence[str], time: datetime, *, to: str) -> Members:
+        """What was shipped to the party with GLN `to` has not left, or has come back on the way."""
+        return self.observing("void_shipping", epcs, time, disposition="in_progress", **handoff(self.gln, to))
+
     def receiving(self, epcs: Sequence[str], time: datetime, *, sender: str) -> Members:
         return self.observing("receiving", epcs, time, disposition="in_progress", **handoff(sender, self.gln))
+
+    def sending_back(self, epcs: Sequence[str], time: datetime, *, to: str) -> Members:
+        """A return: shipped as anything is, and said to be one (CBV 2.0 section 7.2)."""
+        return self.observing("shipping", epcs, time, disposition=RETURNED, **handoff(self.gln, to))
+
+    def taking_back(self, epcs: Sequence[str], time: datetime, *, sender: str) -> Members:
+        return self.observing("receiving", epcs, time, disposition=RETURNED, **handoff(sender, self.gln))
 
     def dispensing(self, epcs: Sequence[str], time: datetime) -> Members:
         return self.observing("dispensing", epcs, time, disposition="dispensed")
 
     def decommissioning(self, epcs: Sequence[str], time: datetime) -> Members:
         return self.event("ObjectEvent", "decommissioning", "DELETE", time, epcList=list(epcs), disposition="inactive")
+
+    def destroying(self, epcs: Sequence[str], time: datetime) -> Members:
+        return self.event("ObjectEvent", "destroying", "DELETE", time, epcList=list(epcs), disposition="destroyed")
+
+    def exporting(self, epcs: Sequence[str], time: datetime) -> Members:
+        """Out of the country for good: the CBV has no word for that."""
+        return self.event("ObjectEvent", EXPORTING, "DELETE", time, epcList=list(epcs), disposition="inactive")
 
 
 def handoff(sender: str, receiver: str) -> Members:

@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v1/", include("traceability.api.urls")),
     path("api/schema/", schema, name="schema"),
     path("api/docs/", docs, name="docs"),
+    path("vrs/", include("traceability.api.vrs_urls")),
     path("admin/", admin.site.urls),
     path("log/", include(only_read(log))),
     path(".well-known/", include("ledger.well_known_urls")),

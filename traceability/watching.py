@@ -229,6 +229,17 @@ def _words(said: Statement) -> str:
             return plain(f"licence {said.licence}, {said.valid_from:%Y-%m-%d} to {said.valid_to:%Y-%m-%d}")
         case statements.Location():
             return plain(f"operates {said.place}, {said.name}, from {said.valid_from:%Y-%m-%d}")
+        case statements.Hold():
+            span = f"{said.first} to {said.last}" if said.first else ""
+            what = " ".join(filter(None, (said.epc, said.gtin, said.lot and f"lot {said.lot}", span)))
+            return plain(f"holds {what}: {said.hold}, {said.reason}")
+        case statements.Release():
+            return plain(f"releases {said.entry}: {said.reason}")
+        case statements.Grant():
+            until = f" until {said.valid_to:%Y-%m-%d}" if said.valid_to else ""
+            return f"lets {said.to} read {' '.join(said.gtins or ['all'])}{until}"
+        case statements.DataHash():
+            return plain(f"anchors {said.location}, {said.hash_alg} {said.hash.hex()}")
         case statements.Revocation():
             return f"takes back {said.entry}"
     return ""

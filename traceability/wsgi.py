@@ -1,4 +1,5 @@
-"""What gunicorn serves; and, without a broker, the thread that integrates the log beside it."""
+"""What gunicorn serves; and, without a broker, the threads beside it: they integrate the log, do jobs and deliver
+notices."""
 
 import os
 
@@ -10,6 +11,8 @@ application = get_wsgi_application()
 from django.conf import settings  # noqa: E402 - Django is set up now
 
 from ledger.tasks import sequencer  # noqa: E402
+from traceability.delivering import courier  # noqa: E402
+from traceability.working import worker  # noqa: E402
 
 if settings.DEMO:
     from traceability.demo import running
@@ -17,3 +20,5 @@ if settings.DEMO:
     running.share(settings.VAR_DIR)
 
 sequencer.start()  # each worker process loads this module after its fork, so each has its own
+worker.start()
+courier.start()

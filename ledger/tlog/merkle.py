@@ -27,6 +27,7 @@ from typing import Protocol
 from .errors import BadProof, OutOfRange
 
 HASH_SIZE = 32  # bytes
+_PAIR = 2 * HASH_SIZE
 EMPTY = sha256(b"").digest()  # section 2.1.1: the root of a tree without leaves
 
 
@@ -124,12 +125,16 @@ class Growing:
 def _parents(level: Sequence[bytes]) -> list[bytes]:
     """The nodes one level up; a node without a right neighbour moves up as it is, which is what section 2.1.1 makes
     of a tree that is not complete."""
-    return parents_of(level) + [level[-1]] * (len(level) % 2)
+    parents = [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+    if len(level) % 2:
+        parents.append(level[-1])
+    return parents
 
 
-def parents_of(level: Sequence[bytes]) -> list[bytes]:
-    """The nodes one level up, each of two below; one without a right neighbour has none yet."""
-    return [sha256(b"\x01" + left + right).digest() for left, right in zip(level[::2], level[1::2], strict=False)]
+def parents_of(hashes: bytes) -> bytes:
+    """Of hashes one after the other, the nodes one level up; one without a right neighbour has none yet."""
+    pairs = range(0, len(hashes) - HASH_SIZE, _PAIR)
+    return b"".join([sha256(b"\x01" + hashes[at : at + _PAIR]).digest() for at in pairs])
 
 
 def _subtree(reader: HashReader, start: int, end: int) -> bytes:

@@ -104,7 +104,7 @@ def grow(old_size: int, fetch: Fetch, leaf_hashes: Sequence[bytes]) -> dict[Tile
         begun = _demand(fetch, Tile(level, first, width)) if width else b""
         rows = _cut(begun + b"".join(hashes), FULL * HASH_SIZE)
         tiles.update((Tile(level, first + n, len(row) // HASH_SIZE), row) for n, row in enumerate(rows))
-        hashes = [_subtrees.of(row)[HEIGHT][0] for row in rows if len(row) == FULL * HASH_SIZE]
+        hashes = [_subtrees.of(row)[HEIGHT] for row in rows if len(row) == FULL * HASH_SIZE]
         level, count = level + 1, first
     return tiles
 
@@ -119,14 +119,14 @@ class TileReader:
 
     def __init__(self, fetch: Fetch, size: int) -> None:
         self._fetch, self._size = fetch, size
-        self._tiles: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._tiles: dict[tuple[int, int], list[bytes]] = {}
 
     def __call__(self, level: int, index: int, /) -> bytes:
         place, row, column = _locate(level, index)
         rows = self._tiles.get(place) or self._read(place)
-        return rows[row][column]
+        return rows[row][column * HASH_SIZE : (column + 1) * HASH_SIZE]
 
-    def _read(self, place: tuple[int, int]) -> list[list[bytes]]:
+    def _read(self, place: tuple[int, int]) -> list[bytes]:
         tile = _tile(*place, self._size >> HEIGHT * place[0])
         rows = self._tiles[place] = _subtrees.of(_demand(self._fetch, tile))
         return rows
@@ -213,26 +213,26 @@ class _Subtrees:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._known: OrderedDict[bytes, tuple[bytes, list[list[bytes]]]] = OrderedDict()  # by their first hash
+        self._known: OrderedDict[bytes, tuple[bytes, list[bytes]]] = OrderedDict()  # by their first hash
 
-    def of(self, tile: bytes) -> list[list[bytes]]:
+    def of(self, tile: bytes) -> list[bytes]:
         """At least those of this tile; a wider one has the same, and more."""
         first = tile[:HASH_SIZE]
         known, rows = self._known.pop(first, (b"", []))
         if not known.startswith(tile):
-            known, rows = tile, self._widened(rows if tile.startswith(known) else [], hashes_of(tile))
+            known, rows = tile, self._widened(rows if tile.startswith(known) else [], tile)
         self._known[first] = known, rows  # the last of them now
         if len(self._known) > self._most:
             self._known.popitem(last=False)
         return rows
 
     @staticmethod
-    def _widened(rows: list[list[bytes]], hashes: list[bytes]) -> list[list[bytes]]:
-        wider = [hashes]
+    def _widened(rows: list[bytes], tile: bytes) -> list[bytes]:
+        wider = [tile]
         for row in range(1, HEIGHT + 1):
-            had = rows[row] if row < len(rows) else []
+            had = rows[row] if rows else b""
             wider.append(had + parents_of(wider[-1][2 * len(had) :]))
         return wider
 
 
-_subtrees = _Subtrees(256)  # up to 47 kB each
+_subtrees = _Subtrees(256)  # up to 17 kB each

@@ -86,3 +86,15 @@ class WrongKind(Gs1Error):
     """A good identifier of another kind than asked for."""
 
     code = "wrong_kind"
+
+
+class MalformedNdc(Gs1Error):
+    """Digits and hyphens that are no National Drug Code, or not the one that belongs there."""
+
+    code = "malformed_ndc"
+
+
+class AmbiguousNdc(Gs1Error):
+    """Digits that may be several National Drug Codes."""
+
+    code = "ambiguous_ndc"

@@ -21,6 +21,8 @@ from .epc_urn import canonical_urn, urn_of
 from .errors import BadLength, BadValue, Gs1Error, WrongKind
 
 __all__ = [
+    "GTIN_AT",
+    "SERIAL_AT",
     "Gln",
     "Gtin",
     "Lgtin",
@@ -38,6 +40,8 @@ __all__ = [
     "matches_prefix",
 ]
 
+GTIN_AT = len("https://id.gs1.org/01/")  # where a canonical identifier of a trade item has its GTIN
+SERIAL_AT = len("https://id.gs1.org/01/00614141123452/21/")  # and that of a single one its serial number
 _LONGEST_KEPT = 200  # characters of a URI; the caches must not fill with what a stranger makes long
 _GRANT = re.compile(r"[0-9]{4,12}")
 _plain = re.compile(r"[0-9A-Za-z._-]{1,20}").fullmatch  # a serial number that is the same in every spelling

@@ -23,21 +23,25 @@ from tests.chaos.redis_server import RedisServer
 
 HERE = Path(__file__).parent
 POSTGRES = os.environ.get("POSTGRES_URL", "postgres://postgres@127.0.0.1:5432/postgres")
-BOTH, POSTGRESQL_ONLY = ("postgresql", "sqlite"), ("postgresql",)
+BOTH, POSTGRESQL_ONLY, SQLITE_ONLY = ("postgresql", "sqlite"), ("postgresql",), ("sqlite",)
 
 #: By name: what to run, and on which databases.
 BENCHES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "whole": (["-m", "tests.bench.measures", "whole"], BOTH),
     "commission": (["-m", "tests.bench.measures", "commission"], POSTGRESQL_ONLY),
     "pallets": (["-m", "tests.bench.measures", "pallets"], BOTH),
+    "calls": (["-m", "tests.bench.measures", "calls"], BOTH),
     "storage": (["-m", "tests.bench.measures", "storage"], POSTGRESQL_ONLY),
     "plans": (["-m", "tests.bench.measures", "plans"], POSTGRESQL_ONLY),
     "bundle": (["-m", "tests.bench.bench_bundle"], BOTH),
     "log": (["-m", "tests.bench.bench_log"], BOTH),
     "verify": (["-m", "tests.bench.bench_verify"], POSTGRESQL_ONLY),
     "cosigned": (["-m", "tests.bench.bench_cosigned"], POSTGRESQL_ONLY),
+    "serials": (["-m", "tests.bench.measures", "serials"], BOTH),
     "audit": (["-m", "tests.bench.measures", "audit"], BOTH),
     "memory": (["-m", "tests.bench.measures", "memory"], BOTH),
+    "transactions": (["-m", "tests.bench.bench_transactions"], BOTH),
+    "labels": (["-m", "tests.bench.measures", "labels"], SQLITE_ONLY),
 }
 WITH_WORKERS = ("cosigned",)
 

@@ -2,11 +2,14 @@
 
     whole       a lot of 10,000 units in one document, XML and JSON in turn
     commission  1,000 units in one event, and bare COPY of the same rows in turn
+    calls       shipping and receiving a pallet by one call, signed by the node
     pallets     shipping and receiving 10 pallets of 10,000 units, and 1 pallet of 1,000
     storage     bytes a unit, after 1 lot and after 10
     plans       how PostgreSQL finds 11,000 items among a million
     memory      peak of capturing 100,000 units in one document
+    serials     1,000,000 serial numbers, from the request to the last of them
     audit       everything stored of documents of 10,000 units, hashed again; and custody replayed
+    labels      200 labels on sheets, in each kind of symbol; no database has a part in it
 
 Numbers of one run are comparable, as ratios; those of two runs are not.
 """
@@ -15,18 +18,20 @@ import json
 import resource
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from time import process_time
+from time import perf_counter, process_time
 from typing import Any
 
 from tests.bench.stage import Measure, Statements, build, clock, hand_in, spread  # Django is set up from here on
 
 from django.db import connection, transaction  # isort: skip
 
+from partners.gs1.identifiers import canonical, gtin_of
 from tests.bench.documents import Lot, as_json, as_xml
 from tests.signing import Signed, sign
 from tests.world import Party, World
@@ -111,27 +116,32 @@ def _copy(tables: Sequence[tuple[str, list[Any]]]) -> None:
 
 
 def pallets(world: World) -> Measures:
-    times: dict[str, list[float]] = {"ship": [], "receive": []}
-    counts: dict[str, set[int]] = {"ship": set(), "receive": set()}
-    one: dict[str, int] = {}
-    for turn in range(ROUNDS + 1):
-        lot = Lot(turn, units=10_000 if turn else 1_000)
-        stow = [event for act in ("commission", "containers", "pack", "palletize") for event in lot.told(act)]
-        hand_in(sign(world.maker, as_xml(stow)), world)
-        for act, party in (("ship", world.maker), ("receive", world.distributor)):
-            seconds, count = _moved(world, party, as_xml(lot.told(act)))
-            if turn:
-                times[act].append(seconds)
-                counts[act].add(count)
-            else:
-                one[act] = count
+    one = {act: count for act, (_, count) in _handled(world, Lot(0, units=1_000)).items()}
+    free = [_handled(world, Lot(turn)) for turn in range(1, ROUNDS + 1)]
+    world.holds(world.maker, gtin=gtin_of(Lot(1).unit(0)), lot="ANOTHER")
+    world.holds(world.maker, epc=canonical(Lot(1).unit(0)))
+    held = [_handled(world, Lot(turn)) for turn in range(ROUNDS + 1, 2 * ROUNDS + 1)]
     for act, name in (("ship", "shipping"), ("receive", "receiving")):
+        times, counts = ([each[act][which] for each in free] for which in (0, 1))
         yield Measure(
-            f"{name} 10 pallets of 10,000 units", median(times[act]) * 1e3, "ms", 100, 20,
-            details={"rounds": spread(seconds * 1e3 for seconds in times[act])},
+            f"{name} 10 pallets of 10,000 units", median(times) * 1e3, "ms", 100, 20,
+            details={"rounds": spread(seconds * 1e3 for seconds in times)},
         )  # fmt: skip
-        yield Measure(f"{name} 10 pallets, statements / as for 1 pallet", max(counts[act]) / one[act], "ratio", 1, 1)
-        yield Measure(f"{name} 10 pallets, statements", max(counts[act]), "statements")
+        yield Measure(f"{name} 10 pallets, statements / as for 1 pallet", max(counts) / one[act], "ratio", 1, 1)
+        yield Measure(f"{name} 10 pallets, statements", max(counts), "statements")
+        times, counts = ([each[act][which] for each in held] for which in (0, 1))
+        yield Measure(
+            f"{name} 10 pallets while some lot of the product is held", median(times) * 1e3, "ms", 100,
+            details={"rounds": spread(seconds * 1e3 for seconds in times), "statements": max(counts)},
+        )  # fmt: skip
+
+
+def _handled(world: World, lot: Lot) -> dict[str, tuple[float, int]]:
+    """Ten pallets or one, shipped and received: how long each took, and in how many statements."""
+    stow = [event for act in ("commission", "containers", "pack", "palletize") for event in lot.told(act)]
+    hand_in(sign(world.maker, as_xml(stow)), world)
+    parties = (("ship", world.maker), ("receive", world.distributor))
+    return {act: _moved(world, party, as_xml(lot.told(act))) for act, party in parties}
 
 
 def _moved(world: World, party: Party, received: bytes) -> tuple[float, int]:
@@ -139,6 +149,46 @@ def _moved(world: World, party: Party, received: bytes) -> tuple[float, int]:
     with connection.execute_wrapper(counting):
         seconds = clock(partial(hand_in, signed, world))
     return seconds, counting.count
+
+
+# ---- calls ----------------------------------------------------------------------------------------------------------
+
+
+def calls(world: World) -> Measures:
+    """Over the API, as somebody has it who scans a pallet of 10,000 units: drafted, signed by the node with a custodial
+    key, promised; and the same for one of 100."""
+    from django.test import Client
+
+    from partners.models import ApiToken
+
+    def api(party: Party) -> Client:
+        world.entrusts(party)
+        return Client(headers={"authorization": f"Bearer {ApiToken.issue(party.partner, now=world.now)[1]}"})
+
+    maker, distributor = api(world.maker), api(world.distributor)
+    times: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for turn in range(2 * ROUNDS):
+        lot = Lot(turn, units=10_000 if turn % 2 else 100, per_pallet=1_000)
+        stow = [event for act in ("commission", "containers", "pack", "palletize") for event in lot.told(act)]
+        hand_in(sign(world.maker, as_xml(stow)), world)
+        (load,) = lot.told("ship")[0]["epcList"]
+        for client, said in (
+            (maker, {"to": world.distributor.gln}),
+            (distributor, {}),
+        ):
+            word = "ship" if said else "receive"
+            began, own = perf_counter(), process_time()
+            answer = client.post(
+                "/api/v1/moves", {"move": word, "epcs": [load]} | said, content_type="application/json"
+            )
+            times.setdefault((word, lot.units), []).append((perf_counter() - began, process_time() - own))
+            assert answer.status_code == 201, answer.content
+    for (word, units), rounds in times.items():
+        seconds, computing = ([each[which] * 1e3 for each in rounds] for which in (0, 1))
+        yield Measure(
+            f"{word} a pallet of {units:,} units by one call", median(seconds), "ms", 100,
+            details={"of it computing": round(median(computing), 1), "rounds": spread(seconds)},
+        )  # fmt: skip
 
 
 # ---- storage --------------------------------------------------------------------------------------------------------
@@ -314,8 +364,71 @@ def audit(world: World) -> Measures:
         )  # fmt: skip
 
 
+# ---- labels ---------------------------------------------------------------------------------------------------------
+
+PRINTED = {"datamatrix": "a4-5x13", "qr": "letter-3x10", "gs1-128": "190x135/1x2/210x297/10x10/0x5"}
+
+
+def labels(_: World) -> Measures:
+    """From members to the bytes of the PDF; the longest serial numbers, so that symbols are as large as they get."""
+    from traceability.labels.job import Job
+    from traceability.labels.pdf import draw
+
+    rows = [
+        {"gtin": "00614141123452", "serial": f"SERIAL-{turn:013}", "expiry": "2028-12-31", "lot": "LOT-A1"}
+        for turn in range(200)
+    ]
+    today = date(2026, 1, 5)
+    for symbol, stock in PRINTED.items():
+        asked = json.dumps({"stock": stock, "dpi": 300, "symbol": symbol, "labels": rows}).encode()
+
+        def printed(asked: bytes = asked) -> None:
+            draw(Job.parse(asked, today, most=len(rows)), today)
+
+        printed()  # once to warm up
+        rounds = [clock(printed) for _ in range(ROUNDS)]
+        yield Measure(
+            f"200 labels on sheets, {symbol}", median(rounds), "s", 1,
+            details={"stock": stock, "dpi": 300, "rounds": spread(rounds)},
+        )  # fmt: skip
+
+
+# ---- serials --------------------------------------------------------------------------------------------------------
+
+
+def serials(world: World) -> Measures:
+    """Over the API, as a client has them: the block committed, then every number of it, in CSV. Numbers of twenty
+    characters take longest."""
+    from django.test import Client
+
+    from partners.models import ApiToken
+    from tests.world import GTIN
+
+    _, token = ApiToken.issue(world.maker.partner, now=world.now)
+    client = Client(headers={"authorization": f"Bearer {token}"})
+
+    def post(path: str, **members: Any) -> Any:
+        return client.post(f"/api/v1/{path}", members, content_type="application/json").json()
+
+    for length in (12, 20):
+        pool = post("serial-pools", gtin=GTIN, length=length, character_set="unambiguous")["pool"]
+        seconds, own, size = [], [], 0
+        for turn in range(ROUNDS):
+            began, start = process_time(), perf_counter()
+            block = post("serial-blocks", pool=pool, request=f"R{length}-{turn}", count=1_000_000)
+            answer: Any = client.get(block["numbers"])
+            size = sum(len(piece) for piece in answer.streaming_content)
+            seconds.append(perf_counter() - start)
+            own.append(process_time() - began)
+        assert size == len("gtin,serial\r\n") + 1_000_000 * len(f"{GTIN},\r\n" + length * "0")
+        yield Measure(
+            f"1,000,000 serial numbers of {length} characters", median(seconds), "s", 5,
+            details={"of it computing": round(median(own), 4), "MB": round(size / 1e6, 1), "rounds": spread(seconds)},
+        )  # fmt: skip
+
+
 MEASURES: dict[str, Callable[[World], Measures]] = {
-    each.__name__: each for each in (whole, commission, pallets, storage, plans, memory, audit)
+    each.__name__: each for each in (whole, commission, pallets, calls, storage, plans, memory, serials, audit, labels)
 }
 
 

@@ -18,8 +18,7 @@ DESK, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 780}
 def world(settings: Any, tmp_path: Path, live_server: Any, own_keys_and_authorities: None) -> World:
     """A demonstration on which the story is told."""
     settings.DEMO, settings.VAR_DIR = True, tmp_path
-    world = World()
-    shelf.tell(world)
+    world = shelf.told()
     shelf.stock(world)
     return world
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from ledger import cosigning, log, models, tasks
 from ledger.tlog.checkpoint import Cosigner
 from ledger.tlog.cose import PrivateKey
-from tests.browser.conftest import keep
-from tests.browser.test_everyone import LOOKS
+from tests.browser.conftest import DESK, PHONE, keep
+from tests.browser.pages import complaints_of_axe
+from tests.browser.test_everyone import in_every_look
 from tests.world import BEGINNING, World
 from traceability.web.explorer import A_PAGE
 
@@ -41,15 +41,18 @@ def troubled(world: World, settings: Any) -> int:
     return waiting.size
 
 
-@pytest.mark.parametrize("look", LOOKS)
-def test_a_log_in_trouble_is_there_for_everyone(opens: Callable[..., Page], troubled: int, look: str) -> None:
-    page = opens(java_script_enabled=True, reduced_motion="reduce", **LOOKS[look])
+@pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])
+def test_a_log_in_trouble_is_there_for_everyone(
+    opens: Callable[..., Page], troubled: int, viewport: dict[str, int]
+) -> None:
+    page = opens(java_script_enabled=True, reduced_motion="reduce", viewport=viewport)
     found = {}
     for name, path in {"log": "/log/", "witnesses": "/log/witnesses", "checkpoints": "/log/checkpoints"}.items():
         page.goto(path)
-        keep(page, f"troubled-{name}-{look}")
-        if (results := Axe().run(page)).violations_count:
-            found[name] = results.generate_report()
+        for look in in_every_look(page, viewport):
+            keep(page, f"troubled-{name}-{look}")
+            if complaints := complaints_of_axe(page):
+                found[name, look] = complaints
     assert found == {}
 
 

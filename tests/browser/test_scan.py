@@ -10,6 +10,7 @@ from partners.models import AccessRecord
 from tests.browser.conftest import PHONE
 from tests.traceability.web.shelf import printed
 from tests.world import World
+from traceability.web.scanner import TEST
 
 pytestmark = pytest.mark.browser
 
@@ -79,8 +80,57 @@ def test_a_separator_that_is_pasted_is_not_lost(page: Page) -> None:
 def test_a_scanner_that_loses_it_is_found_out(page: Page) -> None:
     page.goto("/")
     scans(page, LOT + SERIAL)
+    expect(verdict(page)).to_have_text("Genuine")
+    expect(page.get_by_text("drop the separator")).to_be_visible()
+    scans(page, LOT + "21NOBODY7K")
     expect(verdict(page)).to_have_text("Not verified")
     expect(page.get_by_text("drop the separator")).to_be_visible()
+
+
+def test_caps_lock_is_found_out(page: Page) -> None:
+    page.goto("/")
+    scans(page, printed("GOOD7K").swapcase())
+    expect(verdict(page)).to_have_text("Genuine")
+    expect(page.get_by_text("Turn CAPS LOCK off")).to_be_visible()
+
+
+@pytest.mark.parametrize("separator", [ctrl_bracket, f8, alt_029, substitute])
+def test_a_scanner_is_tested_by_a_code_with_all_that_is_delicate(page: Page, separator: Callable[[Page], None]) -> None:
+    before, after = TEST.scan().split("\x1d")
+    page.goto("/scanner")
+    page.keyboard.type(f"]d2{before}")
+    separator(page)
+    scans(page, after)
+    expect(page.get_by_text("The scanner is set right.")).to_be_visible()
+    scans(page, f"]d2{before}{after}")
+    expect(page.get_by_text("drop the separator")).to_be_visible()
+    page.keyboard.type(f"]d2{before}".swapcase())
+    ctrl_bracket(page)
+    scans(page, after.swapcase())
+    expect(page.get_by_text("Turn CAPS LOCK off")).to_be_visible()
+
+
+def test_why_a_pack_is_verified_is_remembered_and_what_came_of_it_is_kept(page: Page) -> None:
+    page.goto("/demo")
+    page.get_by_role("button", name="A good pack").click()
+    page.get_by_label("Why").select_option("Saleable return")
+    scans(page, printed("GOOD7K"))
+    expect(page.get_by_label("Why")).to_have_value("saleable_return")
+    page.get_by_text("Say what became of it").click()
+    page.get_by_label("What became of it").select_option("Returned to stock")
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Verifications")
+    expect(page.get_by_text("Outcome: returned_to_stock")).to_be_visible()
+
+
+def test_a_slip_is_asked_about(page: Page) -> None:
+    page.goto("/demo")
+    page.get_by_role("button", name="A good pack").click()
+    expect(verdict(page)).to_have_text("Genuine")  # the page is there, and takes what is scanned
+    scans(page, printed("G0OD7K"))
+    expect(verdict(page)).to_have_text("Not verified")
+    page.get_by_role("button", name="Check that").click()
+    expect(verdict(page)).to_have_text("Genuine")
 
 
 def test_tab_at_the_end_of_a_scan_is_enter(page: Page) -> None:
@@ -293,3 +343,12 @@ def test_the_proof_is_a_file_to_take_away(page: Page) -> None:
     name = download.value.suggested_filename
     expect(page.get_by_text(f"unitproof verify {name} --policy policy.json")).to_be_visible()
     assert download.value.path().stat().st_size > 1000
+
+
+def test_a_digital_link_is_in_the_field_and_nowhere_else(page: Page) -> None:
+    page.goto("/01/00614141123452/10/L42/21/GOOD7K?17=281231")
+    expect(page).to_have_url(re.compile(r"/$"))
+    expect(field(page)).to_be_focused()
+    expect(field(page)).to_have_value(re.compile(r"/01/00614141123452/10/L42/21/GOOD7K\?17=281231$"))
+    page.keyboard.press("Enter")
+    expect(verdict(page)).to_have_text("Genuine")

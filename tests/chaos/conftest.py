@@ -9,7 +9,7 @@ import pytest
 from ledger import cosigning, keys
 from tests.chaos.node import Node
 from tests.chaos.partner import Partners
-from tests.chaos.prepared import Prepared
+from tests.chaos.prepared import Prepared, PreparedNode
 from tests.ledger import witnesses
 from tests.ledger.witnesses import Running
 from tests.world import World
@@ -21,9 +21,9 @@ def world(transactional_db: None, own_keys_and_authorities: None) -> World:
 
 
 @pytest.fixture
-def node(world: World, tmp_path: Path) -> Iterator[Node]:
+def node(world: World, tmp_path: Path, prepared: Prepared) -> Iterator[Node]:
     """Nothing runs yet; whatever the test starts is gone when it ends."""
-    found = Node(tmp_path)
+    found = PreparedNode(tmp_path, prepared)
     yield found
     found.stop()
 

@@ -46,8 +46,8 @@ def free_port() -> int:
 
 
 def listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with socket.socket() as probe:  # which now and then is given this very port, and finds itself
+        return probe.connect_ex(("127.0.0.1", port)) == 0 and probe.getsockname() != probe.getpeername()
 
 
 def database_url() -> str:
@@ -126,10 +126,10 @@ class Node:
         wait_for(f"gunicorn, see {process.log}", lambda: listens(self.port))
         return process
 
-    def work(self) -> Process:
+    def work(self, pool: str = "solo") -> Process:
         """Do what Celery's queue and clock say."""
         schedule = str(self.folder / "beat")
-        options = ["--beat", "--schedule", schedule, "--pool", "solo", "--loglevel", "warning"]
+        options = ["--beat", "--schedule", schedule, "--pool", pool, "--concurrency", "2", "--loglevel", "warning"]
         return self._start("celery", "celery", "--app", "traceability", "worker", *options)
 
     def sequence(self) -> Process:
@@ -150,14 +150,11 @@ class Node:
 
     def sign(self, path: Path, **environment: str) -> Process:
         """Hold the log's key, and sign for whoever opens this socket."""
-        command = [sys.executable, "-m", "manage", "signer", str(path)]
-        process = Process(command, self.environment | environment, self.folder / "signer.log")
-        self.processes.append(process)
-        return process
+        return self._start("signer", "manage", "signer", str(path), **environment)
 
-    def _start(self, name: str, module: str, *arguments: str) -> Process:
+    def _start(self, name: str, module: str, *arguments: str, **environment: str) -> Process:
         command = [sys.executable, "-m", module, *arguments]
-        process = Process(command, self.environment, self.folder / f"{name}.log")
+        process = Process(command, self.environment | environment, self.folder / f"{name}.log")
         self.processes.append(process)
         return process
 

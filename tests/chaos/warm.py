@@ -44,7 +44,8 @@ class WarmNode(Node):
 
     _parent: socket.socket | None = None
 
-    def _start(self, name: str, module: str, *arguments: str) -> Process:
+    def _start(self, name: str, module: str, *arguments: str, **environment: str) -> Process:
+        assert not environment
         if self._parent is None:
             self._parent = self._load()
         process = Forked(self._parent, [module, *arguments], self.folder / f"{name}.log")

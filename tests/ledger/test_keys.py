@@ -72,7 +72,9 @@ def test_keygen_prints_the_public_halves() -> None:
     call_command("keygen", stdout=first)
     call_command("keygen", stdout=again)
     assert first.getvalue() == again.getvalue()
-    log, witness, node = first.getvalue().splitlines()
+    log, witness, node, custody = first.getvalue().splitlines()
     assert log == f"log   {keys.log_signer().verifier}"
     assert witness == f"witness  {keys.cosigner().verifier}"
     assert re.fullmatch(r"node  kid [\w-]{43}  public [\w-]{43}", node)
+    assert custody == "custody  seals the keys that parties leave with this node"
+    assert keys.custody().decrypt(keys.custody().encrypt(b"a key")) == b"a key"

@@ -162,11 +162,14 @@ def test_the_sequencer_command_integrates_until_interrupted(shared_ledger: Ledge
     command = [sys.executable, "manage.py", "sequencer", "--every", "0.05"]
     root = Path(__file__).resolve().parents[2]
     with subprocess.Popen(command, cwd=root, env=os.environ | own) as process:
-        for count in (1, 2):
-            shared_ledger.takes(1)
-            eventually(lambda count=count: size() == count)  # type: ignore[misc]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        try:
+            for count in (1, 2):
+                shared_ledger.takes(1)
+                eventually(lambda count=count: size() == count)  # type: ignore[misc]
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()  # else what has failed would wait here for ever
     shared_ledger.check()
 
 

@@ -10,6 +10,7 @@ from .bundle_cases import (
     REPORTED,
     Proven,
     at_the_distributor,
+    by_place,
     chronicle,
     on_another_log,
     one_key_of_two_parties_revoked_for_one,
@@ -62,15 +63,19 @@ from .tree_cases import (
     PHARMACY,
     PLACE,
     at,
+    call_off,
     case_of,
     commission,
+    destroy,
     dispense,
+    export,
     link,
     mistaken,
     pack,
     plan,
     receive,
     ship,
+    take_back,
     to_pallet,
     unit,
     unpack,
@@ -852,6 +857,64 @@ def commissioned_by_a_reporter_again(name: str) -> Attacked:
     return proven(made)
 
 
+def source(party: str) -> list[Members]:
+    return [{"type": "possessing_party", "source": PLACE[party]}]
+
+
+def called_off_by_whoever_operates_the_place(name: str) -> Attacked:
+    """It was sent to a place, and to its operator: that makes nobody its sender."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1))
+    made.tells(MAKER, ship("10:00:00", A1) | by_place(MAKER, PHARMACY))
+    made.tells(PHARMACY, call_off("12:00:00", A1, party=PHARMACY) | by_place(PHARMACY, PHARMACY))
+    return proven(made)
+
+
+def called_off_after_its_receipt(name: str) -> Attacked:
+    """What has arrived is its receiver's to send back."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1))
+    made.tells(DISTRIBUTOR, receive("12:00:00", A1))
+    made.tells(MAKER, call_off("13:00:00", A1))
+    return proven(made)
+
+
+def called_off_by_a_reporter_for_another(name: str) -> Attacked:
+    """Neither of them has a key here; but only one of them has sent it."""
+    made = chronicle(name, PHARMACY)
+    made.tells(PHARMACY, commission("08:00:00", A1), ship("10:00:00", A1, to=PHARMACY), told=REPORTED * 2)
+    called = call_off("12:00:00", A1, party=DISTRIBUTOR, to=PHARMACY)
+    made.tells(PHARMACY, called, told=[["reporter", DISTRIBUTOR]])
+    return proven(made)
+
+
+def received_after_it_was_called_off(name: str) -> Attacked:
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1), call_off("11:00:00", A1))
+    made.tells(DISTRIBUTOR, receive("12:00:00", A1))
+    return proven(made)
+
+
+def taken_back_after_its_receipt(name: str) -> Attacked:
+    """What nobody has sent back cannot be taken back."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1))
+    made.tells(DISTRIBUTOR, receive("12:00:00", A1))
+    made.tells(MAKER, take_back("13:00:00", A1))
+    return proven(made)
+
+
+def ended(event: Members, **options: Any) -> Attack:
+    """A node that says something else of how its life ended."""
+
+    def attack(name: str) -> Attacked:
+        made = chronicle(name)
+        made.tells(MAKER, commission("08:00:00", A1), event)
+        return proven(made, **options)
+
+    return attack
+
+
 SHIPPED_ON = ship("13:00:00", A1, party=DISTRIBUTOR, to=PHARMACY)
 
 
@@ -898,8 +961,8 @@ HANDOFFS: dict[str, Attack] = {
     "a-step-that-nobody-knows": after_commissioning(
         MAKER, observed(epcList=[A1], action="ADD", bizStep="inspecting", **at("12:00:00")), word="held"
     ),
-    "destroyed-and-still-held": after_commissioning(
-        MAKER, observed(epcList=[A1], bizStep="destroying", **at("12:00:00")), word="held"
+    "killed-and-still-held": after_commissioning(
+        MAKER, observed(epcList=[A1], bizStep="killing", **at("12:00:00")), word="held"
     ),
     "reporter-calls-itself-actor": after_commissioning(
         DISTRIBUTOR, ship("10:00:00", A1, to=PHARMACY), word="in_transit"
@@ -956,6 +1019,48 @@ HANDOFFS: dict[str, Attack] = {
     "actor-by-the-node": actor_by_the_node,
     "intake-by-a-party": intake_by_a_party,
     "reporter-of-its-own-act": reporter_of_its_own_act,
+    "called-off-by-its-consignee": after_shipping(
+        DISTRIBUTOR, call_off("12:00:00", A1, party=DISTRIBUTOR, to=PHARMACY), word="held"
+    ),
+    "called-off-by-a-stranger": after_shipping(PHARMACY, call_off("12:00:00", A1, party=PHARMACY), word="held"),
+    "called-off-in-the-name-of-its-sender": after_shipping(PHARMACY, call_off("12:00:00", A1), word="held"),
+    "called-off-for-another-source": after_shipping(
+        MAKER, call_off("12:00:00", A1) | {"sourceList": source(PHARMACY)}, word="held"
+    ),
+    "called-off-by-whoever-operates-the-place": called_off_by_whoever_operates_the_place,
+    "called-off-and-never-shipped": after_commissioning(MAKER, call_off("12:00:00", A1), word="held"),
+    "called-off-twice": after_shipping(MAKER, call_off("12:00:00", A1), call_off("13:00:00", A1), word="held"),
+    "called-off-after-its-receipt": called_off_after_its_receipt,
+    "called-off-by-deleting-it": after_shipping(MAKER, call_off("12:00:00", A1) | {"action": "DELETE"}, word="held"),
+    "reporter-calls-off-what-a-signer-sent": after_shipping(
+        DISTRIBUTOR, call_off("12:00:00", A1), told=REPORTED, word="held"
+    ),
+    "reporter-calls-off-for-who-did-not-send-it": called_off_by_a_reporter_for_another,
+    "received-by-its-sender": after_shipping(MAKER, receive("12:00:00", A1, party=MAKER), word="held"),
+    "received-by-whoever-was-to-have-what-was-called-off": received_after_it_was_called_off,
+    "taken-back-by-a-third-party": after_shipping(PHARMACY, take_back("12:00:00", A1, party=PHARMACY), word="held"),
+    "taken-back-for-another": after_shipping(
+        MAKER, take_back("12:00:00", A1) | {"destinationList": handed(PHARMACY)}, word="held"
+    ),
+    "taken-back-and-never-shipped": after_commissioning(MAKER, take_back("12:00:00", A1), word="held"),
+    "taken-back-after-its-receipt": taken_back_after_its_receipt,
+    "reporter-takes-back-what-a-signer-sent": after_shipping(
+        DISTRIBUTOR, take_back("12:00:00", A1), told=REPORTED, word="held"
+    ),
+    "shipped-after-it-was-destroyed": after_commissioning(
+        MAKER, destroy("12:00:00", A1), ship("13:00:00", A1), word="in_transit"
+    ),
+    "dispensed-after-it-was-exported": after_commissioning(
+        MAKER, export("12:00:00", A1), dispense("13:00:00", A1, party=MAKER), word="dispensed"
+    ),
+    "destroyed-by-non-holder": after_commissioning(PHARMACY, destroy("12:00:00", A1, party=PHARMACY), word="destroyed"),
+    "exported-on-the-way-by-its-sender": after_shipping(MAKER, export("12:00:00", A1), word="exported"),
+    "reporter-destroys-what-a-signer-holds": after_commissioning(
+        DISTRIBUTOR, destroy("12:00:00", A1), told=REPORTED, word="destroyed"
+    ),
+    "sold-over-the-counter-by-non-holder": after_commissioning(
+        PHARMACY, observed(epcList=[A1], bizStep="retail_selling", **at("12:00:00", PHARMACY)), word="dispensed"
+    ),
 }
 
 
@@ -1144,6 +1249,15 @@ STATUS: dict[str, Attack] = {
     "status-of-another-version": status_attack(v=2),
     "status-with-a-fraction": status_with_a_fraction,
     "status-holds-not-a-list": status_attack(holds="recall"),
+    "status-holds-null": status_attack(holds=None),
+    "status-holds-out-of-order": status_attack(holds=["suspect", "recall"]),
+    "status-holds-repeated": status_attack(holds=["recall", "recall"]),
+    "status-holds-with-an-empty-word": status_attack(holds=["", "recall"]),
+    "status-holds-with-no-word": status_attack(holds=[["recall"]]),
+    "destroyed-and-called-held": ended(destroy("12:00:00", A1), word="held"),
+    "exported-and-called-destroyed": ended(export("12:00:00", A1), word="destroyed"),
+    "exported-and-called-passed-on": ended(export("12:00:00", A1), word="passed_on"),
+    "called-off-and-called-in-transit": after_shipping(MAKER, call_off("12:00:00", A1), word="in_transit"),
     "revocation-hidden": revocation_hidden,
     "revocation-denied": revocation_denied,
     "revocation-denied-for-one-of-two": revocation_denied_for_one_of_two,

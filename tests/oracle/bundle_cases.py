@@ -26,15 +26,20 @@ from .tree_cases import (
     PHARMACY,
     PLACE,
     at,
+    call_off,
     case_of,
     commission,
+    destroy,
     dispense,
+    export,
     link,
     mistaken,
     pack,
     plan,
     receive,
+    send_back,
     ship,
+    take_back,
     to_pallet,
     unpack,
 )
@@ -44,6 +49,7 @@ AUTHORITIES = {AUTHORITY_GLN: AUTHORITY}
 LATER = {party: Key(key.alg, drawn("later key", party)) for party, key in KEYS.items()}
 REPORTED = [["reporter", MAKER]]
 TOTE = "https://maker.example/tote/7"
+RULES_2: Members = {"rules": 2}  # of a status: the moves that version 1 did not know
 
 
 def chronicle(name: str, *parties: str) -> Chronicle:
@@ -605,6 +611,20 @@ def held_back(name: str) -> Proven:
     return proven(made, holds=["recall"])
 
 
+def held_back_twice(name: str) -> Proven:
+    """Recalled by one and suspected by another, on its way: each word once, in their order."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("11:00:00", A1))
+    return proven(made, word="in_transit", holds=["recall", "suspect"])
+
+
+def held_back_for_a_reason_unknown_here(name: str) -> Proven:
+    """By a word that a reader does not know: whatever lies over it, it is to be looked at."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1))
+    return proven(made, holds=["embargo"])
+
+
 def passed_on(name: str) -> Proven:
     """Given to a party that shipped it on: up to its own part."""
     made = chronicle(name)
@@ -617,6 +637,120 @@ def decommissioned(name: str) -> Proven:
     made.tells(MAKER, commission("08:00:00", A1))
     made.tells(MAKER, observed(epcList=[A1], action="DELETE", bizStep="decommissioning", **at("09:00:00")))
     return proven(made, word="decommissioned")
+
+
+def shipment_called_off(name: str) -> Proven:
+    """The pallet has not left after all: it is with its sender again, and goes elsewhere."""
+    made = chronicle(name)
+    made.tells(MAKER, *to_pallet(), ship("11:00:00", PALLET))
+    made.tells(MAKER, call_off("12:00:00", PALLET))
+    made.tells(MAKER, ship("13:00:00", PALLET, to=PHARMACY))
+    made.tells(PHARMACY, receive("14:00:00", PALLET, party=PHARMACY))
+    return proven(made, **RULES_2)
+
+
+def called_off_out_of_its_pallet(name: str) -> Proven:
+    """One pack of what is on its way: taken out without a record."""
+    made = chronicle(name)
+    made.tells(MAKER, *to_pallet(), ship("11:00:00", PALLET))
+    made.tells(MAKER, call_off("12:00:00", A1), plans={0: plan(opened=[link(C1), link(PALLET)])})
+    return proven(made, **RULES_2)
+
+
+def on_its_way_when_another_was_called_off(name: str) -> Proven:
+    made = chronicle(name)
+    made.tells(MAKER, *to_pallet(), ship("11:00:00", PALLET))
+    made.tells(MAKER, call_off("12:00:00", A1), plans={0: plan(opened=[link(C1), link(PALLET)])})
+    return proven(made, A2, word="in_transit", **RULES_2)
+
+
+def called_off_on_its_way_to_a_place(name: str) -> Proven:
+    """Who operates the place is not asked: who has sent it is known."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1))
+    made.tells(MAKER, ship("10:00:00", A1) | by_place(MAKER, PHARMACY))
+    made.tells(MAKER, call_off("12:00:00", A1) | by_place(MAKER, PHARMACY))
+    return proven(made, **RULES_2)
+
+
+def calling_off_put_right(name: str) -> Proven:
+    """It had left all the same."""
+    made = chronicle(name)
+    called = call_off("12:00:00", A1)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1), called)
+    made.tells(MAKER, mistaken(called), plans={0: plan(restored={link(A1): "none"})})
+    made.tells(DISTRIBUTOR, receive("13:00:00", A1))
+    return proven(made, **RULES_2)
+
+
+def called_off_by_an_agent(name: str) -> Proven:
+    made = chronicle(name)
+    made.states("delegation", MAKER, KEYS[MAKER], about=MAKER, to=DISTRIBUTOR, steps=["void_shipping"])
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1, to=PHARMACY))
+    made.tells(DISTRIBUTOR, call_off("12:00:00", A1, to=PHARMACY), told=[["agent", MAKER]])
+    return proven(made, **RULES_2)
+
+
+def called_off_by_hearsay(name: str) -> Proven:
+    """Of a sender that has no key here."""
+    made = chronicle(name, DISTRIBUTOR, PHARMACY)
+    made.tells(PHARMACY, commission("08:00:00", A1), ship("10:00:00", A1, to=PHARMACY),
+               call_off("12:00:00", A1, to=PHARMACY), told=REPORTED * 3)  # fmt: skip
+    return proven(made, **RULES_2)
+
+
+def known_since_it_was_called_off(name: str) -> Proven:
+    """What others tell first may be anything; here, that it did not leave."""
+    made = chronicle(name, DISTRIBUTOR, PHARMACY)
+    made.tells(PHARMACY, call_off("08:00:00", A1), told=REPORTED)
+    return proven(made, **RULES_2)
+
+
+def sent_back_and_taken_back(name: str) -> Proven:
+    """A return: shipped by who has it, and received by who takes it back."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1))
+    made.tells(DISTRIBUTOR, receive("11:00:00", A1), send_back("12:00:00", A1))
+    made.tells(MAKER, take_back("13:00:00", A1))
+    return proven(made, **RULES_2)
+
+
+def taken_back_by_its_sender(name: str) -> Proven:
+    """Nobody has told of its arrival: the goods are on the sender's dock again."""
+    made = chronicle(name)
+    made.tells(MAKER, *to_pallet(), ship("11:00:00", PALLET))
+    made.tells(MAKER, take_back("13:00:00", PALLET))
+    return proven(made, **RULES_2)
+
+
+def taken_back_out_of_its_pallet(name: str) -> Proven:
+    made = chronicle(name)
+    made.tells(MAKER, *to_pallet(), ship("11:00:00", PALLET) | by_place(MAKER, DISTRIBUTOR))
+    made.tells(MAKER, take_back("13:00:00", A1), plans={0: plan(opened=[link(C1), link(PALLET)])})
+    return proven(made, **RULES_2)
+
+
+def destroyed(name: str) -> Proven:
+    """With the case that it is in."""
+    made = chronicle(name)
+    made.tells(MAKER, *case_of(A1, A2), destroy("10:00:00", C1))
+    return proven(made, word="destroyed", **RULES_2)
+
+
+def exported(name: str) -> Proven:
+    """By whom it was sent to, who is taken to have received it; the CBV has no word for that."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1), ship("10:00:00", A1))
+    made.tells(DISTRIBUTOR, export("12:00:00", A1, party=DISTRIBUTOR))
+    return proven(made, word="exported", **RULES_2)
+
+
+def sold_over_the_counter(name: str) -> Proven:
+    """Which is dispensing, by another word."""
+    made = chronicle(name)
+    made.tells(MAKER, commission("08:00:00", A1))
+    made.tells(MAKER, observed(epcList=[A1], bizStep="retail_selling", disposition="dispensed", **at("09:00:00")))
+    return proven(made, word="dispensed", **RULES_2)
 
 
 def shipped_with_its_papers(name: str) -> Proven:
@@ -677,8 +811,14 @@ STORIES: tuple[Story, ...] = (
     *(without_a_connection, key_of_p_256, vouched_for_by_an_earlier_key, revoked_after_use, revoked_by_itself),
     *(one_key_of_two_parties, one_key_of_two_parties_revoked_for_one, revoked_for_whoever_else_claims_it),
     revoked_by_its_entry,
-    *(prefix_for_one_product, witnessed, witnessed_by_strangers_too, quorum_of_groups, held_back, passed_on),
+    *(prefix_for_one_product, witnessed, witnessed_by_strangers_too, quorum_of_groups),
+    *(held_back, held_back_twice, held_back_for_a_reason_unknown_here, passed_on),
     *(decommissioned, shipped_with_its_papers, shipped_with_its_papers_for_a_regulator, on_another_log),
+    *(shipment_called_off, called_off_out_of_its_pallet, on_its_way_when_another_was_called_off),
+    *(called_off_on_its_way_to_a_place, calling_off_put_right, called_off_by_an_agent, called_off_by_hearsay),
+    known_since_it_was_called_off,
+    *(sent_back_and_taken_back, taken_back_by_its_sender, taken_back_out_of_its_pallet),
+    *(destroyed, exported, sold_over_the_counter),
 )  # fmt: skip
 
 

@@ -65,6 +65,7 @@ class Story:
     hops: list[Hop]
     stack: list[str]
     word: str = ""
+    holds: list[str] = field(default_factory=list)
     amber: set[int] = field(default_factory=set)  # steps that hold with something to be aware of
     witnesses: set[str] = field(default_factory=set)
 
@@ -73,6 +74,7 @@ class Story:
             "item": self.item,
             "outermost": self.stack[-1],
             "status": self.word,
+            "holds": self.holds,
             "amber": sorted(self.amber),
             "witnesses": sorted(self.witnesses),
             "hops": [hop.shown() for hop in self.hops],
@@ -283,8 +285,8 @@ def read_status(
         story.amber |= {12} if opened else set()
     check_word(status["status"], custody.now.word)
     check_keys(status["keys"], story, bundle, rights)
-    story.word = status["status"]
-    if status["holds"] or story.word not in ("held", "in_transit"):
+    story.word, story.holds = status["status"], status["holds"]
+    if story.holds or story.word not in ("held", "in_transit"):
         story.amber.add(12)
 
 
@@ -327,7 +329,7 @@ def check_status_form(payload: Any) -> None:
     demand(statement.is_bytes(32)(payload["root"]), "status", "root")
     heads, keys, holds = payload["heads"], payload["keys"], payload["holds"]
     demand(isinstance(heads, dict) and all(map(is_head, heads.values())), "status", "heads")
-    demand(isinstance(holds, list) and all(isinstance(each, str) for each in holds), "status", "holds")
+    demand(isinstance(holds, list) and all(isinstance(each, str) and each for each in holds), "status", "holds")
     demand(in_key_order(holds), "status", "holds")
     demand(
         isinstance(keys, list)

@@ -56,10 +56,19 @@ STEPS = {
     ("dispensing", "DELETE"): "dispense",
     ("decommissioning", "OBSERVE"): "decommission",
     ("decommissioning", "DELETE"): "decommission",
+    ("void_shipping", "OBSERVE"): "void",
+    ("retail_selling", "OBSERVE"): "dispense",
+    ("retail_selling", "DELETE"): "dispense",
+    ("destroying", "OBSERVE"): "destroy",
+    ("destroying", "DELETE"): "destroy",
+    ("urn:unitproof:bizstep:exporting", "OBSERVE"): "export",
+    ("urn:unitproof:bizstep:exporting", "DELETE"): "export",
 }
 
 
-TERMINAL = ("dispensed", "decommissioned")
+ENDS = {"dispense": "dispensed", "decommission": "decommissioned", "destroy": "destroyed", "export": "exported"}
+TERMINAL = tuple(ENDS.values())
+ARRIVES = ("receive", "return")
 
 
 def same_event(one: Hop, other: Hop) -> bool:
@@ -86,7 +95,7 @@ class Meant:
 
 @dataclass
 class Held:
-    word: str | None = None  # held, in_transit, dispensed, decommissioned; None: nothing is known
+    word: str | None = None  # held, in_transit, or one of TERMINAL; None: nothing is known
     holder: str | None = None
     consignee: Meant = Meant()
 
@@ -144,6 +153,8 @@ class Custody:
     def what(self, hop: Hop) -> str:
         if hop.packs or hop.unpacks:
             return "pack" if hop.packs else "unpack"
+        if hop.step in ("receiving", "accepting") and hop.core["action"] == "OBSERVE":
+            return "return" if hop.core.get("disposition") == "returned" else "receive"
         found = STEPS.get((hop.step or "", hop.core["action"]))
         if found is None:
             demand(hop.core["action"] == "OBSERVE", "unlawful_move", hop.step)
@@ -152,17 +163,20 @@ class Custody:
         return found or "observe"
 
     def check_party(self, hop: Hop, what: str) -> None:
-        """The source possessor ships, the destination possessor receives; and who signs a shipment says to whom."""
+        """The source possessor ships and calls off, the destination possessor receives; who signs a shipment says to
+        whom."""
         if what == "ship" and hop.signed:
             demand(possessing(hop.core.get("destinations", []), "destination").glns, "consignee_missing", "ship")
-        if what in ("ship", "receive"):
-            lists = {"ship": ("sources", "source"), "receive": ("destinations", "destination")}[what]
+        if what in ("ship", "void", *ARRIVES):
+            lists = ("destinations", "destination") if what in ARRIVES else ("sources", "source")
             possessor = possessing(hop.core.get(lists[0], []), lists[1])
             demand(possessor.lets(hop.party), "not_its_act", f"{what} by {possessor.glns}")
 
     def check_lawful(self, hop: Hop, what: str) -> None:
         now, party = self.now, hop.party
         demand(now.word not in TERMINAL, "terminal", now.word)
+        if what == "void" and now.word:  # else it is the first that others tell of the item
+            demand((now.word, now.holder) == ("in_transit", party), "not_sender", party)
         if what == "commission":
             demand(now.word is None, "begins_twice")
         elif not hop.signed:
@@ -171,8 +185,8 @@ class Custody:
             demand(what == "pack", "not_begun", what)  # a logistic unit may begin by being packed
         elif now.word == "held":
             demand(party == now.holder, "not_holder", party)
-            demand(what != "receive", "unlawful_move", "received, and already held")
-        elif what == "observe":
+            demand(what not in ARRIVES, "unlawful_move", "received, and already held")
+        elif what in ("observe", "return", "void"):
             demand(now.consignee.lets(party) or party == now.holder, "not_holder", party)
         else:
             demand(now.consignee.lets(party), "not_consignee", party)
@@ -180,7 +194,8 @@ class Custody:
     def check_attested(self, hop: Hop, what: str) -> None:
         """Told by others an event never moves an item away from a party that signs here."""
         now = self.now
-        taken_over = now.word == "in_transit" and what != "receive" and now.consignee.may_be(hop.party, now.holder)
+        takes_over = what not in (*ARRIVES, "void")
+        taken_over = now.word == "in_transit" and takes_over and now.consignee.may_be(hop.party, now.holder)
         owner = hop.party if taken_over else now.holder
         if now.word is None:
             return
@@ -196,13 +211,12 @@ class Custody:
         looks = what == "observe" and not hop.taken_out
         named = bool(now.consignee.glns)
         mine = now.consignee.may_be(hop.party, now.holder) if named else hop.party != now.holder
-        hop.received = now.word == "in_transit" and what != "receive" and not looks and mine
+        hop.received = now.word == "in_transit" and what not in (*ARRIVES, "void") and not looks and mine
         if what == "observe" and now.word and not hop.received:
             return now
         if what == "ship":
             return Held("in_transit", hop.party, possessing(hop.core.get("destinations", []), "destination"))
-        word = {"dispense": "dispensed", "decommission": "decommissioned"}.get(what, "held")
-        return Held(word, hop.party)
+        return Held(ENDS.get(what, "held"), hop.party)
 
 
 def possessing(listed: list[Members], end: str) -> Meant:

@@ -17,7 +17,7 @@ from .canonical import Members, encode
 from .statement import ED25519, ESP256, Key
 from .statement_cases import AUTHORITY, AUTHORITY_GLN, OPERATOR, named_key
 from .tree import b64
-from .tree_cases import A1, DISTRIBUTOR, KEYS, LOG, MAKER, PHARMACY, commission, receive, ship
+from .tree_cases import A1, DISTRIBUTOR, KEYS, LOG, MAKER, PHARMACY, commission, link, receive, ship
 
 Seat = tuple[str, Key]
 
@@ -244,6 +244,12 @@ def participants_and_licences(name: str) -> Proven:
     return told(made)
 
 
+#: A party that speaks of its own goods and readers, and what it says.
+ITSELF: Seat = (PHARMACY, KEYS[PHARMACY])
+HOLD = {"hold": "recall", "reason": "particles", "gtin": "00614141123452"}
+HOLD_OF_A_PACK = {"hold": "suspect", "reason": "another smell", "epc": link(A1)}
+GRANT = {"to": MAKER, "gtins": ["0614141"], "valid-to": "2027-01-01T00:00:00Z"}
+
 LICENCE = {
     "about": PHARMACY, "licence": "PH-4711", "role": "dispenser", "states": ["NJ", "NY"],
     "valid-from": "2026-01-01T00:00:00Z", "valid-to": "2027-01-01T00:00:00Z",
@@ -440,9 +446,19 @@ def removed(change: Callable[[Chronicle], Any]) -> Attack:
     return attack
 
 
-def said_by_the_node(kind: str, seat: Seat, **members: Any) -> Attack:
-    """A node says of itself what it has erased; in a bundle nobody does."""
+def off_bundles(kind: str, seat: Seat, **members: Any) -> Attack:
+    """What a node says of its own record, and others of places, goods and readers: no bundle relies on it."""
     return after(lambda made: made.states(kind, *seat, **members), seat=OLD)
+
+
+def of_what_is_not_shown(kind: str, seat: Seat, of: str, ended: Members, **members: Any) -> Attack:
+    """The node leaves out what was said, and shows what was said to end it."""
+
+    def change(made: Chronicle) -> None:
+        index = made.states(of, *seat, about=PHARMACY, rely=False, **ended)
+        made.states(kind, *seat, about=PHARMACY, entry=made.log.hashes[index].hex(), **members)
+
+    return after(change, seat=OLD)
 
 
 def said_again(change: Callable[[Chronicle], int]) -> Attack:
@@ -577,16 +593,24 @@ GOVERNED: dict[str, Attack] = {
         lambda made: made.states("prefix", *OLD, about=MAKER, gtins=["0614142"])
     ),
     "prefix-logged-again-under-another-salt": after(signed_again, seat=OLD),
-    "erasure-by-an-authority": said_by_the_node(
+    "erasure-by-an-authority": off_bundles(
         "erasure", OLD, about=MAKER, entry=drawn("erased").hex(), reason="asked for", what=["document"]
     ),
-    "deletion-certificate-by-an-authority": said_by_the_node(
+    "deletion-certificate-by-an-authority": off_bundles(
         "deletion-certificate", OLD, about=OPERATOR, first=0, last=1, rule="after ten years"
     ),
-    "legal-hold-by-an-authority": said_by_the_node("legal-hold", OLD, about=MAKER, hold="set", reason="a case"),
-    "location-by-an-authority": said_by_the_node(
+    "legal-hold-by-an-authority": off_bundles("legal-hold", OLD, about=MAKER, hold="set", reason="a case"),
+    "location-by-an-authority": off_bundles(
         "location", OLD, about=MAKER, place=PHARMACY, name="Dock", **{"valid-from": "2026-01-05T08:00:00Z"}
     ),
+    "hold-by-an-authority": off_bundles("hold", OLD, about=PHARMACY, **HOLD),
+    "hold-by-the-party-itself": off_bundles("hold", ITSELF, about=PHARMACY, **HOLD_OF_A_PACK),
+    "release-by-an-authority": of_what_is_not_shown("release", OLD, "hold", HOLD, reason="cleared"),
+    "release-by-the-party-itself": of_what_is_not_shown("release", ITSELF, "hold", HOLD_OF_A_PACK, reason="cleared"),
+    "grant-by-an-authority": off_bundles("grant", OLD, about=PHARMACY, **GRANT),
+    "grant-by-the-party-itself": off_bundles("grant", ITSELF, about=PHARMACY, to=MAKER),
+    "revocation-of-a-grant-by-an-authority": of_what_is_not_shown("revocation", OLD, "grant", GRANT),
+    "revocation-of-a-grant-by-the-party-itself": of_what_is_not_shown("revocation", ITSELF, "grant", GRANT),
 }
 
 
@@ -611,18 +635,22 @@ def signed_with(seat: Seat) -> Attack:
     return attack
 
 
-def policy_as_submission(name: str) -> Attacked:
-    """What governors have said stands among the hops."""
-    made = governed(name)
-    accredits(made, OLD)
-    told_by_maker = made.tells(MAKER, commission("08:00:00", A1))
-    salt, _ = made.log.entries[told_by_maker.index]
-    payload = {"v": 1, "log": LOG, "submitter": ANN[0], "time": made.time, "statement": IDENTITY, "about": ANN[0]}
-    head = statement.protected("policy", ANN[1], ANN[0], f"urn:uuid:{IDENTITY}")
-    data = statement.sign(head, encode(payload | rules()), ANN[1])
-    made.log.entries[told_by_maker.index] = salt, data
-    made.log.hashes[told_by_maker.index] = statement.entry(salt, data)
-    return believing(made), proven(made)[1]
+def as_submission(kind: str, seat: Seat, **members: Any) -> Attack:
+    """What governors have said, or a party of its goods, stands among the hops."""
+
+    def attack(name: str) -> Attacked:
+        made = governed(name)
+        accredits(made, OLD)
+        told_by_maker = made.tells(MAKER, commission("08:00:00", A1))
+        salt, _ = made.log.entries[told_by_maker.index]
+        payload = {"v": 1, "log": LOG, "submitter": seat[0], "time": made.time, "statement": IDENTITY, "about": seat[0]}
+        head = statement.protected(kind, seat[1], seat[0], f"urn:uuid:{IDENTITY}")
+        data = statement.sign(head, encode(payload | members), seat[1])
+        made.log.entries[told_by_maker.index] = salt, data
+        made.log.hashes[told_by_maker.index] = statement.entry(salt, data)
+        return believing(made), proven(made)[1]
+
+    return attack
 
 
 IDENTITY = "00000000-0000-4000-8000-00000000ffff"
@@ -631,7 +659,8 @@ GOVERNED_CHECKPOINT: dict[str, Attack] = {"witnesses-of-the-new-rules-only": wit
 GOVERNED_STATEMENTS: dict[str, Attack] = {
     "signed-with-a-governors-key": signed_with(ANN),
     "signed-with-a-new-authoritys-key": signed_with(NEW),
-    "policy-in-the-place-of-a-submission": policy_as_submission,
+    "policy-in-the-place-of-a-submission": as_submission("policy", ANN, **rules()),
+    "hold-in-the-place-of-a-submission": as_submission("hold", (MAKER, KEYS[MAKER]), **HOLD),
 }
 
 

@@ -29,14 +29,19 @@ from .tree_cases import (
     PHARMACY,
     PLACE,
     at,
+    call_off,
     commission,
+    destroy,
     dispense,
+    export,
     link,
     mistaken,
     pack,
     plan,
     receive,
+    send_back,
     ship,
+    take_back,
     unpack,
 )
 
@@ -134,14 +139,43 @@ ACTS: dict[str, list[Act]] = {
         (DISTRIBUTOR, pack("11:00:00", OTHER_PALLET, A1, party=DISTRIBUTOR)),
         looks("15:00:00", A1, DISTRIBUTOR),
     ],
+    "called off": [
+        *CASED,
+        (MAKER, SHIPPED),
+        (MAKER, call_off("11:00:00", C1)),
+        (MAKER, ship("12:00:00", C1, to=PHARMACY)),
+        (PHARMACY, receive("13:00:00", C1, party=PHARMACY)),
+        (PHARMACY, dispense("15:00:00", A1)),
+    ],
+    "called off in part": [
+        *CASED,
+        (MAKER, SHIPPED | by_place(MAKER, DISTRIBUTOR)),
+        (MAKER, call_off("11:00:00", A1)),
+        (MAKER, export("12:00:00", A1)),
+    ],
+    "sent back": [
+        *CASED,
+        (MAKER, SHIPPED),
+        (DISTRIBUTOR, receive("11:00:00", C1)),
+        (DISTRIBUTOR, send_back("12:00:00", C1)),
+        (MAKER, take_back("13:00:00", C1)),
+        (MAKER, destroy("14:00:00", C1)),
+    ],
+    "taken back": [
+        *CASED,
+        (MAKER, SHIPPED | by_place(MAKER, PHARMACY)),
+        (MAKER, take_back("13:00:00", C1)),
+        looks("14:00:00", A1),
+    ],
 }
 
 STEPS = ["commissioning", "shipping", "receiving", "accepting", "packing", "unpacking", "dispensing", "decommissioning",
-         "inspecting", "void_shipping", "urn:x:step"]  # fmt: skip
+         "inspecting", "void_shipping", "destroying", "retail_selling", "killing", "urn:unitproof:bizstep:exporting",
+         "urn:x:step"]  # fmt: skip
 PARTIES = (MAKER, DISTRIBUTOR, PHARMACY)
 ENDS = [f"https://id.gs1.org/414/{MAKER}", f"https://id.gs1.org/417/{DISTRIBUTOR}",
         f"https://id.gs1.org/414/{PHARMACY}/254/x", "https://example.org/7"]  # fmt: skip
-WORDS = ["held", "in_transit", "dispensed", "decommissioned"]
+WORDS = ["held", "in_transit", "dispensed", "decommissioned", "destroyed", "exported"]
 
 
 class Liar:
@@ -249,6 +283,7 @@ class Liar:
         choose = self.random.choice
         return [
             ("bizStep", lambda: choose([*STEPS, None])),
+            ("disposition", lambda: choose(["returned", "in_progress", None])),
             ("action", lambda: choose(["ADD", "OBSERVE", "DELETE"])),
             ("type", lambda: choose(["ObjectEvent", "AggregationEvent"])),
             ("as", lambda: choose(["actor", "agent", "reporter", "intake"])),

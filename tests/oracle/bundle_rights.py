@@ -143,7 +143,8 @@ class Rights:
         return key is not None and key.compromised
 
     def take(self, index: int, envelope: Envelope, entry: bytes) -> None:
-        payload = envelope.payload
+        payload, take = envelope.payload, "take_" + envelope.kind.replace("-", "_")
+        demand(hasattr(self, take) or envelope.kind in GOVERNED, "not_relied_on", envelope.kind)
         demand(payload["log"] == self.origin, "another_log", payload["log"])
         demand((envelope.issuer, envelope.subject) not in self.said, "said_twice", envelope.subject)
         self.said.add((envelope.issuer, envelope.subject))
@@ -153,7 +154,7 @@ class Rights:
         authority = self.rules.at(index).authorities.get((envelope.issuer, envelope.kid))
         envelope.check(authority or self.key(envelope.issuer, envelope.kid, index))
         demand(authority or self.may_say(envelope), "may_not_say_this", envelope.kind)
-        getattr(self, "take_" + envelope.kind.replace("-", "_"), self.not_relied_on)(index, payload, entry)
+        getattr(self, take)(index, payload, entry)
 
     def may_say(self, envelope: Envelope) -> bool:
         """A party speaks of its own keys and delegations, and takes back what it has granted, and any delegation of its
@@ -172,9 +173,6 @@ class Rights:
     def registered(self, payload: Members) -> list[PartnersKey]:
         """A key statement is an entry too, and can be revoked as one."""
         return [each for each in self.keys.values() if each.said["entry"] == payload["entry"]]
-
-    def not_relied_on(self, index: int, payload: Members, entry: bytes) -> None:
-        raise Refused("kind", "no statement about keys or rights")
 
     def take_key(self, index: int, payload: Members, entry: bytes) -> None:
         name = payload["about"], payload["kid"]

@@ -203,6 +203,9 @@ PAYLOADS = {
     "partner-exit": {"statement", "about"},
     "policy": {"statement", "about", "version", "activation", "tlog", "authorities", "governors", "quorum"},
     "approval": {"statement", "about", "entry"},
+    "hold": {"statement", "about", "hold", "reason", "epc?", "gtin?", "lot?", "first?", "last?"},
+    "release": {"statement", "about", "entry", "reason"},
+    "grant": {"statement", "about", "to", "gtins?", "valid-to?"},
 }
 
 
@@ -297,7 +300,23 @@ FORMS: dict[str, Callable[[Any], bool]] = {
     "authorities": are_named_keys,
     "governors": are_named_keys,
     "quorum": is_count,
+    "hold": lambda value: value in ("quarantine", "recall", "stolen", "suspect"),
+    "reason": is_text(r"(?s:.+)"),
+    "epc": is_text(r"(?s:.+)"),
+    "gtin": is_text("[0-9]{14}"),
+    "lot": is_text(r"(?s:.+)"),
+    "first": is_text("[0-9A-Za-z._~-]{1,20}"),
+    "last": is_text("[0-9A-Za-z._~-]{1,20}"),
 }
+
+
+def says_what_is_held(hold: Members) -> bool:
+    """One item by its EPC, and nothing else; or a GTIN, with what narrows it: a lot, or a range of serial numbers."""
+    if "epc" in hold:
+        return not hold.keys() & {"gtin", "lot", "first", "last"}
+    if "gtin" not in hold or ("first" in hold) != ("last" in hold):
+        return False
+    return "first" not in hold or (len(hold["first"]) == len(hold["last"]) and hold["first"] <= hold["last"])
 
 
 def open_statement(statement: bytes, key: Key) -> Members:
@@ -359,6 +378,8 @@ def open_payload(payload: bytes, kind: str, claims: dict[int, Any]) -> Members:
             raise Refused("payload", name)
     if kind == "key" and thumbprint(members["alg"], urlsafe_b64decode(members["public"] + "==")) != members["kid"]:
         raise Refused("payload", "not this key's thumbprint")
+    if kind == "hold" and not says_what_is_held(members):
+        raise Refused("payload", "what is held")
     if claims[ISS] != f"https://id.gs1.org/417/{members['submitter']}":
         raise Refused("issuer")
     if claims[SUB] != f"urn:uuid:{members.get('submission', members.get('statement'))}":

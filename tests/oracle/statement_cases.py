@@ -22,6 +22,7 @@ GOVERNOR_GLN = "9521000001008"
 GOVERNOR = Key(ED25519, drawn("key", "governor"))
 NODE = Key(ED25519, drawn("key", "node"))
 TIME = "2026-01-06T00:00:00Z"
+PACK, GTIN = "https://id.gs1.org/01/00614141123452/21/A1", "00614141123452"
 
 
 def uuid(number: int) -> str:
@@ -71,6 +72,25 @@ def valid() -> list[Members]:
               authorities=[named_key(AUTHORITY_GLN, AUTHORITY)], governors=[named_key(GOVERNOR_GLN, GOVERNOR)])),
         ("approval", "a governor agrees to what stands in this entry", "approval", GOVERNOR,
          said(GOVERNOR_GLN, 14, about=GOVERNOR_GLN, entry=drawn("entry").hex())),
+        ("hold-of-an-item", "one item by its epc", "hold", KEYS[PHARMACY],
+         said(PHARMACY, 15, about=PHARMACY, hold="quarantine", reason="wet carton", epc=PACK)),
+        ("hold-of-a-product", "all of a gtin", "hold", KEYS[MAKER],
+         said(MAKER, 16, about=MAKER, hold="recall", reason="particles", gtin=GTIN)),
+        ("hold-of-a-lot", "of that only a lot", "hold", AUTHORITY,
+         said(AUTHORITY_GLN, 17, about=MAKER, hold="suspect", reason="another smell", gtin=GTIN, lot="L42")),
+        ("hold-of-a-range", "only the serial numbers from first to last, in the order of their characters' codes",
+         "hold", KEYS[MAKER],
+         said(MAKER, 18, about=MAKER, hold="stolen", reason="a lorry", gtin=GTIN, first="B-9", last="a.0")),
+        ("hold-of-a-range-of-one", "both included", "hold", KEYS[MAKER],
+         said(MAKER, 19, about=MAKER, hold="stolen", reason="a pack", gtin=GTIN, first="A1", last="A1")),
+        ("release", "`entry` (hex of the hold's entry), `reason`", "release", KEYS[PHARMACY],
+         said(PHARMACY, 20, about=PHARMACY, entry=drawn("entry").hex(), reason="dry, and whole")),
+        ("grant", "another party may read what this one may", "grant", KEYS[MAKER],
+         said(MAKER, 21, about=MAKER, to=DISTRIBUTOR)),
+        ("grant-of-some-products", "of these `gtins` alone, GTIN-14s or company prefixes", "grant", KEYS[MAKER],
+         said(MAKER, 22, about=MAKER, to=DISTRIBUTOR, gtins=[GTIN, "0614141"])),
+        ("grant-until-a-day", "optional `valid-to` (time)", "grant", AUTHORITY,
+         said(AUTHORITY_GLN, 23, about=MAKER, to=PHARMACY, gtins=["0614141"], **{"valid-to": "2027-01-06T00:00:00Z"})),
     ]  # fmt: skip
     out = []
     for name, rule, kind, key, payload in made:
@@ -84,7 +104,7 @@ def node_words() -> list[Members]:
     """FORMATS 6; README.md says how `iss` and `sub` were read."""
     promise = {"v": 1, "log": LOG, "entry": b64(drawn("entry")), "number": 42, "accepted": TIME,
                "integrate-by": "2026-01-06T00:01:00Z"}  # fmt: skip
-    unit, case = "https://id.gs1.org/01/00614141123452/21/A1", "https://id.gs1.org/01/50614141123457/21/C1"
+    unit, case = PACK, "https://id.gs1.org/01/50614141123457/21/C1"
     status = {"v": 1, "log": LOG, "size": 7, "root": b64(drawn("root")), "accepted": 43, "epc": unit, "outermost": case,
               "heads": {unit: [b64(drawn("head", 1)), "none"],
                         case: [b64(drawn("head", 2)), [1, b64(drawn("head", 1))]]},
@@ -154,6 +174,24 @@ def submission(**changes: Any) -> bytes:
     return of_kind("submission", **{**members, **changes})
 
 
+def hold(**changes: Any) -> bytes:
+    members = {"about": MAKER, "hold": "recall", "reason": "particles", "gtin": GTIN, **changes}
+    return of_kind("hold", statement=uuid(6), **members)
+
+
+def hold_of_an_item(**changes: Any) -> bytes:
+    return hold(gtin=..., epc=PACK, **changes)
+
+
+def release(**changes: Any) -> bytes:
+    members = {"about": MAKER, "entry": drawn("entry").hex(), "reason": "cleared", **changes}
+    return of_kind("release", statement=uuid(6), **members)
+
+
+def grant(**changes: Any) -> bytes:
+    return of_kind("grant", statement=uuid(6), **{"about": MAKER, "to": DISTRIBUTOR, **changes})
+
+
 def raw_array(parts: list[Any], head: bytes = b"\xd2\x84") -> bytes:
     return head + b"".join(cbor(part) for part in parts)
 
@@ -194,6 +232,9 @@ def damaged() -> list[tuple[str, str, bytes]]:
     headers = "protected: alg, content type, kid, CWT claims"
     shouted, short = content_type("PREFIX"), content_type("prefix").removesuffix("+json")
     claims_more = {**header()[CWT_CLAIMS], 6: 1}
+    held, unescaped = "an epc, or a gtin with what narrows it", "serial numbers of characters that need no escaping"
+    in_order = "first to last: of one length, in the order of their characters' codes"
+    kinds = "hold: quarantine, recall, stolen or suspect"
     return [
         # the envelope
         ("empty", "COSE_Sign1", b""),
@@ -310,6 +351,46 @@ def damaged() -> list[tuple[str, str, bytes]]:
         ("root-of-31-bytes", "32 bytes", submission(events=[1, b64(drawn("events")[:31])])),
         ("root-with-negative-size", "sizes", submission(events=[-1, b64(drawn("events"))])),
         ("header-null", "No header, no `header` member", submission(header=None)),
+        ("hold-of-nothing", held, hold(gtin=...)),
+        ("hold-of-an-epc-and-a-gtin", held, hold(epc=PACK)),
+        ("hold-of-an-epc-with-a-lot", held, hold_of_an_item(lot="L42")),
+        ("hold-of-an-epc-with-a-range", held, hold_of_an_item(first="A1", last="A9")),
+        ("hold-of-a-lot-of-nothing", held, hold(gtin=..., lot="L42")),
+        ("hold-of-an-empty-epc", held, hold(gtin=..., epc="")),
+        ("hold-of-an-empty-lot", held, hold(lot="")),
+        ("hold-with-an-epc-null", "absent is absent: no nulls", hold(epc=None)),
+        ("hold-of-a-company-prefix", "gtin: a GTIN-14", hold(gtin="0614141")),
+        ("hold-of-a-gtin-of-13-digits", "gtin: a GTIN-14", hold(gtin="0614141123452")),
+        ("hold-of-several-gtins", "gtin: a GTIN-14", hold(gtin=[GTIN])),
+        ("hold-with-first-alone", in_order, hold(first="A1")),
+        ("hold-with-last-alone", in_order, hold(last="A1")),
+        ("hold-range-out-of-order", in_order, hold(first="A9", last="A1")),
+        ("hold-range-in-the-order-of-an-alphabet", in_order, hold(first="a1", last="B1")),
+        ("hold-range-of-two-lengths", in_order, hold(first="A1", last="A10")),
+        ("hold-serial-that-needs-escaping", unescaped, hold(first="A/1", last="A/2")),
+        ("hold-serial-escaped", unescaped, hold(first="A%2F1", last="A%2F2")),
+        ("hold-serial-empty", unescaped, hold(first="", last="")),
+        ("hold-serial-of-21-characters", "at most 20", hold(first="A" * 21, last="B" * 21)),
+        ("hold-of-an-unknown-kind", kinds, hold(hold="lost")),
+        ("hold-of-the-kind-of-a-legal-hold", kinds, hold(hold="set")),
+        ("hold-kind-in-capitals", kinds, hold(hold="RECALL")),
+        ("hold-kind-missing", kinds, hold(hold=...)),
+        ("hold-reason-missing", "a hold has a reason", hold(reason=...)),
+        ("hold-reason-empty", "a hold has a reason", hold(reason="")),
+        ("hold-with-a-member-more", "unknown members refused", hold(more="x")),
+        ("hold-with-a-member-of-a-prefix", "unknown members refused", hold(gtins=[GTIN])),
+        ("release-entry-missing", "entry: that of the hold", release(entry=...)),
+        ("release-entry-in-base64url", "hex of the hold's entry", release(entry=b64(drawn("entry")))),
+        ("release-reason-missing", "a release has a reason", release(reason=...)),
+        ("release-with-a-member-of-a-hold", "unknown members refused", release(hold="recall")),
+        ("grant-to-nobody", "`to`", grant(to=...)),
+        ("grant-to-a-gln-of-12-digits", "GLN-13 are digits", grant(to=DISTRIBUTOR[:12])),
+        ("grant-gtins-out-of-order", "sorted", grant(gtins=["0614141", GTIN])),
+        ("grant-gtins-repeated", "sorted", grant(gtins=["0614141", "0614141"])),
+        ("grant-gtins-empty", "where there are any", grant(gtins=[])),
+        ("grant-gtin-of-13-digits", "GTIN-14s or company prefixes", grant(gtins=["0614141123452"])),
+        ("grant-until-a-day-without-a-time", "time is UTC, whole seconds, Z", grant(**{"valid-to": "2027-01-06"})),
+        ("grant-with-a-member-of-a-licence", "unknown members refused", grant(**{"valid-from": TIME})),
     ]  # fmt: skip
 
 
@@ -339,7 +420,8 @@ def stray(text: str) -> str:
 def refused() -> list[Members]:
     statement.open_statement(tagged(envelope(GOOD)), AUTHORITY)
     statement.open_statement(key_statement(), AUTHORITY)
-    statement.open_statement(submission(), AUTHORITY)
+    for undamaged in (submission(), hold(), hold_of_an_item(), hold(first="A1", last="A9"), release(), grant()):
+        statement.open_statement(undamaged, AUTHORITY)
     out = []
     for name, rule, data in damaged():
         key = KEYS[PHARMACY] if name in ("signature-as-der", "alg-minus-7") else AUTHORITY

@@ -97,6 +97,7 @@ def story_of_product(report: Report) -> Members:
         "item": report.item,
         "outermost": report.outermost,
         "status": report.status,
+        "holds": list(report.holds),
         "amber": sorted({int(note.step) for note in report.notes if note.amber}),
         "witnesses": list(report.witnesses),
         "hops": hops,
@@ -104,7 +105,7 @@ def story_of_product(report: Report) -> Members:
 
 
 def story_told(case: Members) -> Members:
-    story = {name: case[name] for name in ("item", "outermost", "status", "amber", "witnesses")}
+    story = {name: case[name] for name in ("item", "outermost", "status", "holds", "amber", "witnesses")}
     return {**story, "hops": [{name: hop[name] for name in hop if name != "log"} for hop in case["hops"]]}
 
 

@@ -53,6 +53,8 @@ class Chance:
             lambda: (self.world.maker, self.world.maker.commissioning(self.some(EVERYTHING))),
             lambda: (teller, actor.commissioning(self.some(EVERYTHING))),
             lambda: (teller, actor.shipping(self.some(EVERYTHING), teller)),
+            lambda: (teller, actor.calling_off(self.some(EVERYTHING), teller)),
+            lambda: (teller, actor.taking_back(self.some(EVERYTHING), teller)),
             lambda: (teller, actor.packing(self.some(UNITS), self.random.choice([*BOXES, *PALLETS]))),
             lambda: (teller, actor.unpacking(self.some(UNITS), self.random.choice([*BOXES, *PALLETS]))),
         ]
@@ -71,7 +73,12 @@ class Chance:
         party = self.parties.get(custody.consignee or custody.possessor or "", self.world.maker)
         moves = self.moves(party, around)
         if custody.status == "in_transit":
-            moves += [lambda: party.receiving(around[-1], self.parties.get(custody.possessor or "", party))] * 4
+            sender = self.parties.get(custody.possessor or "", party)
+            moves += [lambda: party.receiving(around[-1], sender)] * 4
+            moves += [lambda: party.taking_back(self.random.choice(around), sender)]
+            back = [sender.calling_off, sender.taking_back]
+            if self.random.random() < 0.3:
+                return sender, self.random.choice(back)(self.random.choice(around), party)
         return party, self.random.choice(moves)()
 
     def around(self, epc: str) -> list[str]:
@@ -88,6 +95,7 @@ class Chance:
             lambda: party.shipping(around, self.anybody()),
             lambda: party.observing(self.random.choice(around)),
             lambda: party.dispensing(item),
+            lambda: self.random.choice([party.teller.destroying, party.teller.exporting])([item], self.world.passes()),
             lambda: party.unpacking(around[-2:-1], outermost),
             lambda: party.packing(self.some(UNITS), self.random.choice(BOXES)),
             lambda: party.packing(self.some(BOXES), self.random.choice(PALLETS)),

@@ -84,6 +84,29 @@ def receive(time: str, *epcs: str, party: str = DISTRIBUTOR, sender: str = MAKER
                     **at(time, party, **members))  # fmt: skip
 
 
+def call_off(time: str, *epcs: str, party: str = MAKER, to: str = DISTRIBUTOR, **members: Any) -> Members:
+    return observed(epcList=list(epcs), bizStep="void_shipping", disposition="in_progress", **between(party, to),
+                    **at(time, party, **members))  # fmt: skip
+
+
+def send_back(time: str, *epcs: str, party: str = DISTRIBUTOR, to: str = MAKER, **members: Any) -> Members:
+    return ship(time, *epcs, party=party, to=to, **members) | {"disposition": "returned"}
+
+
+def take_back(time: str, *epcs: str, party: str = MAKER, sender: str = DISTRIBUTOR, **members: Any) -> Members:
+    return receive(time, *epcs, party=party, sender=sender, **members) | {"disposition": "returned"}
+
+
+def destroy(time: str, *epcs: str, party: str = MAKER, **members: Any) -> Members:
+    return observed(epcList=list(epcs), action="DELETE", bizStep="destroying", disposition="destroyed",
+                    **at(time, party, **members))  # fmt: skip
+
+
+def export(time: str, *epcs: str, party: str = MAKER, **members: Any) -> Members:
+    return observed(epcList=list(epcs), action="DELETE", bizStep="urn:unitproof:bizstep:exporting",
+                    **at(time, party, **members))  # fmt: skip
+
+
 def between(sender: str, receiver: str) -> Members:
     return {"sourceList": [{"type": "possessing_party", "source": PLACE[sender]}],
             "destinationList": [{"type": "possessing_party", "destination": PLACE[receiver]}]}  # fmt: skip

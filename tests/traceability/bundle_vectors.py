@@ -36,6 +36,7 @@ def stories() -> Iterator[tuple[str, Paper, Bundle]]:
     yield "for-a-regulator", paper, paper.bundle(UNIT, status="dispensed", profile=Profile.REGULATOR)
     paper = at_the_distributor()
     yield "still-in-its-case", paper, paper.bundle(UNIT)
+    yield "held-back-by-two", paper, paper.bundle(UNIT, holds=("recall", "suspect"))
     made = paper.bundle(UNIT)
     stamps = (("one.example", b"whoever does not know one.example"), ("two.example", b"takes these for what they are"))
     yield "time-stamped-by-who-knows-whom", paper, replace(made, segments=(replace(made.segments[0], anchors=stamps),))

@@ -30,6 +30,7 @@ from tests.traceability.paper import (
     Taken,
     commission,
     dispense,
+    event,
     key_of,
     ship,
 )
@@ -48,6 +49,7 @@ from traceability.convict import (
     write,
 )
 from traceability.custody import Told
+from traceability.epcis.events import Action
 from traceability.policy import Policy
 from traceability.statements import KeyRevocation, Promise, entry, sign_promise
 from traceability.submission import event_leaf
@@ -101,6 +103,12 @@ def dispensed() -> tuple[Paper, Taken, Taken]:
     paper = Paper()
     made = paper.tells(MAKER, commission(8, UNIT))
     return paper, made, paper.tells(MAKER, dispense(10, UNIT))
+
+
+def destroyed() -> tuple[Paper, Taken]:
+    paper = Paper()
+    paper.tells(MAKER, commission(8, UNIT))
+    return paper, paper.tells(MAKER, event(10, Action.DELETE, "destroying", UNIT))
 
 
 # ---- cases ----------------------------------------------------------------------------------------------------------
@@ -231,12 +239,21 @@ def statuses() -> Iterator[tuple[str, Paper, Evidence]]:
     yield "called-held-what-was-dispensed", paper, FalseStatus(status(accepted=6), UNIT, shown)
     yield "called-dispensed-what-was", paper, FalseStatus(status(accepted=6, status="dispensed"), UNIT, shown)
     yield "by-rules-not-known", paper, FalseStatus(status(accepted=6, rules=99), UNIT, shown)
+    yield from rules_since_2()
     yield "without-its-promise", paper, FalseStatus(behind, UNIT, half(ended))
     yield "a-first-statement", paper, FalseStatus(behind, UNIT, half(made, place=promise(made, 4)))
     yield "not-by-the-node", paper, FalseStatus(behind, UNIT, half(ended, place=promise(ended, 5, "another node")))
     yield "another-root-than-the-log", paper, FalseStatus(status(root=bytes(32)), checkpoint=paper.checkpoint())
     yield "the-root-of-the-log", paper, FalseStatus(status(), checkpoint=paper.checkpoint())
     yield "another-size-than-the-log", paper, FalseStatus(status(size=1), checkpoint=paper.checkpoint())
+
+
+def rules_since_2() -> Iterator[tuple[str, Paper, Evidence]]:
+    """What an event means is asked of the version that the status names: the first knew of no destruction."""
+    paper, gone = destroyed()
+    shown = half(gone, place=promise(gone, 5))
+    for name, rules in (("called-held-what-was-destroyed", 2), ("by-rules-that-did-not-know-of-destroying", 1)):
+        yield name, paper, FalseStatus(paper.status(UNIT, (UNIT,), accepted=6, rules=rules), UNIT, shown)
 
 
 def promises() -> Iterator[tuple[str, Paper, Evidence]]:

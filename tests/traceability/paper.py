@@ -17,7 +17,8 @@ from ledger.tlog.cose import PrivateKey
 from ledger.tlog.merkle import EMPTY, leaf_hash, multiproof, root_of
 from ledger.tlog.note import Signer
 from traceability.authorities import Authority
-from traceability.bundle import Bundle, Entered, EventSource, Profile, Report, Source, Step, build, examine
+from traceability.bundle import Bundle, Entered, EventSource, Profile, Report, Source, build, examine
+from traceability.bundle.report import Numbered
 from traceability.custody import PLAIN, EventPlan, Head, Told, Voice
 from traceability.epcis.events import Action, Document, Event, EventType
 from traceability.epcis.jcs import JSON
@@ -397,5 +398,5 @@ def codes(found: Report, *, amber: bool = True) -> list[str]:
     return [note.code for note in found.notes if note.amber is amber]
 
 
-def failure(found: Report) -> tuple[Step, str] | None:
+def failure(found: Report) -> tuple[Numbered, str] | None:
     return (found.failure.step, found.failure.code) if found.failure else None

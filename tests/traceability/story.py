@@ -104,6 +104,11 @@ def refused(code: str, act: Any, *args: Any, error: type[Refusal] = Conflict, **
     return caught.value
 
 
+def held_up(act: Any, *args: Any, **kwargs: Any) -> Refusal:
+    """The same, for a hold that lies over something."""
+    return refused("on_hold", act, *args, error=Refusal, **kwargs)
+
+
 def insisting(party: Party, *events: dict[str, Any]) -> None:
     """Hand in events signed without links, as a device does that had no connection."""
     received = document(*events)

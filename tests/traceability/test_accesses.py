@@ -51,7 +51,18 @@ def test_the_entry_is_what_the_docstring_says_to_the_byte(world: World) -> None:
     row, interval = AccessRecord.objects.get(), closes(world)
     salt = salts(bytes(interval.secret), "access")(str(row.pk))
     at = row.at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    leaf: list[Any] = ["a", b64(salt), row.pk, world.pharmacy.gln, unit("A/1"), "chain", "verification", at]
+    leaf: list[Any] = [
+        "a",
+        b64(salt),
+        row.pk,
+        world.pharmacy.gln,
+        unit("A/1"),
+        "chain",
+        "verification",
+        at,
+        None,
+        False,
+    ]
     root = root_of([leaf_hash(json.dumps(leaf, separators=(",", ":")).encode())])
     closed = interval.closed.strftime("%Y-%m-%dT%H:%M:%SZ")
     said = ["access", 1, settings.LOG_ORIGIN, 1, 0, row.pk, closed, [1, b64(root)]]

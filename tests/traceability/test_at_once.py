@@ -12,14 +12,17 @@ import pytest
 from django.db import OperationalError, connection
 
 from ledger.tlog.cose import PrivateKey
-from partners.models import Partner, Role
+from partners.models import Partner, Product, Role
 from tests.signing import Signed, sign
-from tests.traceability.story import a_case, a_pallet, custody, demand_order, off_node
-from tests.world import CASE_GTIN, Party, World, document, gln, unit
-from traceability import capture, registration, statements
+from tests.traceability.story import a_case, a_pallet, custody, demand_order, off_node, retracted
+from tests.world import CASE_GTIN, GTIN, Party, World, document, gln, unit
+from traceability import capture, master_data, registration, statements
 from traceability.demo.documents import sscc
 from traceability.errors import Refusal
-from traceability.models import Draft
+from traceability.master_files import PRODUCTS
+from traceability.models import Draft, Submission
+from traceability.moving import Move
+from traceability.requesting import Done, Wanted, request
 
 ROUNDS = 4
 
@@ -50,6 +53,22 @@ def at_once(*acts: Callable[[], Any]) -> list[Any]:
 
 def hand_in(world: World, signed: Signed) -> Callable[[], Any]:
     return lambda: capture.capture(signed.received, signed.opening, signed.statement, now=world.now)
+
+
+def test_the_same_request_at_once_is_told_once(world: World) -> None:
+    """By a key that the node holds: nobody else would notice that it signed twice."""
+    world.entrusts(world.maker)
+    partner, now = world.maker.partner, world.now
+    label = "(01)00614141123452(17)281231(10)L42(21)A1"
+    move = Move.parse({"move": "commission", "scans": [label]}, now.date())
+
+    def asked() -> str:
+        done = request(Wanted(move, "R1"), partner, now=now)
+        assert isinstance(done, Done)
+        return str(done.submission.submission)
+
+    assert len(set(at_once(*[asked] * 4))) == 1
+    assert Submission.objects.count() == 1
 
 
 def test_the_same_bytes_drafted_at_once_are_one_draft(world: World) -> None:
@@ -181,3 +200,56 @@ def test_a_licence_ends_while_somebody_ships_to_its_holder(world: World, slow: N
         said = statements.Revocation(about=world.pharmacy.gln, entry=given, **world._from(world.authority))
         came_to = in_their_order(world, act, registers(world, said, world.authority.key))
         assert not isinstance(came_to, Refusal) or came_to.code == "partner_not_authorized"
+
+
+def test_a_hold_is_set_while_its_pallet_leaves(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        load, _, packs = a_pallet(world, number)
+        act = sign(world.maker, document(world.maker.shipping(load, world.pharmacy)))
+        said = hold(world, packs[0])
+        came_to = in_their_order(world, act, registers(world, said, world.maker.key))
+        assert not isinstance(came_to, Refusal) or came_to.code == "on_hold"
+
+
+def test_a_hold_is_released_while_somebody_dispenses(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        pack = world.maker.commissions(serial=f"A{number}")
+        act = sign(world.maker, document(world.maker.dispensing(pack)))
+        entry = world.registers(hold(world, pack), world.maker.key)
+        said = statements.Release(about=world.maker.gln, entry=entry, reason="dry", **world._from(world.maker))
+        came_to = in_their_order(world, act, registers(world, said, world.maker.key))
+        assert not isinstance(came_to, Refusal) or came_to.code == "on_hold"
+
+
+def test_a_hold_is_set_while_a_commissioning_is_declared_an_error(world: World, slow: None) -> None:
+    for number in range(ROUNDS):
+        told = world.maker.commissioning([unit(f"A{number}")])
+        world.maker.tells(told)
+        act = sign(world.maker, document(retracted(told)))
+        said = hold(world, unit(f"A{number}"), by=world.regulator)
+        in_their_order(world, act, registers(world, said, world.regulator.key))
+
+
+def hold(world: World, epc: str, by: Party | None = None) -> statements.Hold:
+    kind, holder = statements.HoldKind.QUARANTINE, by or world.maker
+    return statements.Hold(about=holder.gln, hold=kind, reason="wet", epc=epc, **world._from(holder))
+
+
+def test_of_two_that_apply_what_they_were_shown_one_does(world: World) -> None:
+    """And the other is told to look again."""
+    for number in range(ROUNDS):
+        files = [[f"gtin,name\n{GTIN},Name {number} {each}\n".encode()] for each in "AB"]
+        shown = [master_data.compare(PRODUCTS, master_data.bring(each, PRODUCTS), gln(100), now=world.now)
+                 for each in files]  # fmt: skip
+
+        def apply(which: int, files: Any = files, shown: Any = shown) -> Any:
+            brought = master_data.bring(files[which], PRODUCTS)
+            return master_data.apply(PRODUCTS, brought, gln(100), shown[which].digest, now=world.now)
+
+        results = at_once(partial(apply, 0), partial(apply, 1))
+        refused = [each for each in results if isinstance(each, Refusal)]
+        assert [each.code for each in refused] == ["differences_changed"]
+        standing = Product.objects.get(replaced=None, valid_to=None)
+        done = next(which for which, each in enumerate(results) if not isinstance(each, Refusal))
+        assert standing.name == f"Name {number} {'AB'[done]}"
+        world.passes(days=1)

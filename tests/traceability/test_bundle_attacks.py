@@ -296,7 +296,7 @@ def attacked() -> Paper:
     paper.tells(MAKER, wrong)
     content = paper.heads[CASE].content
     taken = paper.taken.pop()  # one submission with both: the declaration is applied after what it reverts
-    paper.heads |= {CASE: replace(paper.heads[CASE], leaf=taken.leaves(0)[CASE].prev)}
+    paper.heads |= {CASE: paper.heads[CASE]._replace(leaf=taken.leaves(0)[CASE].prev)}
     paper.entries.pop()
     paper.tells(MAKER, wrong, declared(wrong), plans={1: EventPlan(restored={CASE: content})})
     paper.tells(DISTRIBUTOR, event(11, Action.OBSERVE, "storing", CASE), told=Told(Voice.REPORTER, MAKER))

@@ -16,6 +16,7 @@ UNITS = [unit(f"U{n}") for n in range(4)]
 CONTAINERS = [case("C0"), case("C1"), pallet(0)]
 ITEMS = UNITS + CONTAINERS
 PARTIES = ["maker", "distributor", "pharmacy"]
+ENDED = ("dispensed", "decommissioned", "destroyed", "exported")
 
 
 class Refused(Exception):
@@ -39,7 +40,7 @@ class Model:
     def take(self, item: str, by: str, *, may_receive: bool = True) -> None:
         """`by` has the item in hand, alone: it holds it, or receives it by acting on it."""
         outer = self.outer(item)
-        if item not in self.status or self.status[outer] in ("dispensed", "decommissioned"):
+        if item not in self.status or self.status[outer] in ENDED:
             raise Refused
         held = self.status[outer] == "held" and self.holder[outer] == by
         arrived = may_receive and self.status[outer] == "in_transit" and self.consignee[outer] == by
@@ -88,7 +89,7 @@ class Model:
     def observes(self, item: str, by: str) -> None:
         """Whoever holds, sent or is to receive it looks at it; alone, it is out of what it was in."""
         outer, inside = self.outer(item), item in self.parent
-        if item not in self.status or self.status[outer] in ("dispensed", "decommissioned"):
+        if item not in self.status or self.status[outer] in ENDED:
             raise Refused
         concerned = (self.holder[outer], self.consignee[outer] if self.status[outer] == "in_transit" else None)
         if by not in concerned:
@@ -112,6 +113,22 @@ class Model:
             raise Refused
         self.take(item, by)
 
+    def calls_off(self, item: str, by: str) -> None:
+        """Only what is on its way, and only by its sender."""
+        outer = self.outer(item)
+        if item not in self.status or (self.status[outer], self.holder[outer]) != ("in_transit", by):
+            raise Refused
+        self.parent.pop(item, None)
+        self.status[item], self.holder[item], self.consignee[item] = "held", by, None
+
+    def takes_back(self, item: str, by: str) -> None:
+        """A return: received, or never arrived where it was sent."""
+        outer = self.outer(item)
+        if item in self.status and (self.status[outer], self.holder[outer]) == ("in_transit", by):
+            self.calls_off(item, by)
+        else:
+            self.receives(item, by)
+
     def dispenses(self, item: str, by: str) -> None:
         self.take(item, by)
         self.status[item] = "dispensed"
@@ -119,6 +136,19 @@ class Model:
     def decommissions(self, item: str, by: str) -> None:
         self.take(item, by)
         self.status[item] = "decommissioned"
+
+    def destroys(self, item: str, by: str) -> None:
+        self.take(item, by)
+        self.status[item] = "destroyed"
+
+    def exports(self, item: str, by: str) -> None:
+        self.take(item, by)
+        self.status[item] = "exported"
+
+    def owner(self, item: str) -> str | None:
+        """Here everybody sells what it ships: who has it owns it, and while it is on its way, who is to have it."""
+        outer = self.outer(item)
+        return self.consignee[outer] if self.status[outer] == "in_transit" else self.holder[outer]
 
     def copy(self) -> "Model":
         return Model(dict(self.status), dict(self.holder), dict(self.consignee), dict(self.parent))
@@ -132,8 +162,12 @@ acts = st.one_of(
     st.tuples(st.just("unpacks"), anything, st.sampled_from(CONTAINERS), party).filter(lambda act: act[1] != act[2]),
     st.tuples(st.just("ships"), anything, party, party),
     st.tuples(st.just("receives"), anything, party),
+    st.tuples(st.just("calls_off"), anything, party),
+    st.tuples(st.just("takes_back"), anything, party),
     st.tuples(st.just("dispenses"), st.sampled_from(UNITS), party),
     st.tuples(st.just("decommissions"), anything, party),
+    st.tuples(st.just("destroys"), anything, party),
+    st.tuples(st.just("exports"), anything, party),
     st.tuples(st.just("observes"), anything, party),
     st.tuples(st.just("empties"), st.sampled_from(CONTAINERS), party),
 )
@@ -156,25 +190,30 @@ def do(world: World, act: tuple[Any, ...]) -> None:
         "unpacks": lambda: who.unpacking([item], *others),
         "ships": lambda: who.shipping(item, getattr(world, others[0])),
         "receives": lambda: who.receiving(item, world.maker),
+        "calls_off": lambda: who.calling_off(item, world.maker),
+        "takes_back": lambda: who.taking_back(item, world.maker),
         "dispenses": lambda: who.dispensing(item),
         "decommissions": lambda: who.teller.decommissioning([item], world.passes()),
+        "destroys": lambda: who.teller.destroying([item], world.passes()),
+        "exports": lambda: who.teller.exporting([item], world.passes()),
         "observes": lambda: who.observing(item),
         "empties": lambda: who.unpacking([], item),
     }[name]
     who.tells(event())
 
 
-def held(world: World) -> dict[str, tuple[str, str, str | None]]:
-    """Status, holder and parent of every item, as stored."""
+def held(world: World) -> dict[str, tuple[str, str, str | None, str | None]]:
+    """Status, holder, parent and owner of every item, as stored."""
     names = {getattr(world, name).gln: name for name in PARTIES}
     rows = {row.epc: row for row in Item.objects.all()}
     parents = dict(Containment.objects.filter(closed=None).values_list("item__epc", "parent__epc"))
-    found = {}
+    found: dict[str, tuple[str, str, str | None, str | None]] = {}
     for epc in rows:
         outer = epc
         while outer in parents:
             outer = parents[outer]
-        found[epc] = (str(rows[outer].status), names[str(rows[outer].possessor)], parents.get(epc))
+        owner = names[str(rows[outer].owner)]
+        found[epc] = (str(rows[outer].status), names[str(rows[outer].possessor)], parents.get(epc), owner)
     return found
 
 
@@ -215,7 +254,12 @@ def follow(world: World, model: Model, act: tuple[Any, ...]) -> None:
     if allowed:
         model.__dict__.update(trial.__dict__)
     expected = {
-        epc: (model.status[model.outer(epc)], model.holder[model.outer(epc)], model.parent.get(epc))
+        epc: (
+            model.status[model.outer(epc)],
+            model.holder[model.outer(epc)],
+            model.parent.get(epc),
+            model.owner(epc),
+        )
         for epc in model.status
     }
     assert held(world) == expected, act

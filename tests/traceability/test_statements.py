@@ -15,7 +15,12 @@ from ledger.tlog.errors import BadSignature
 from traceability.custody import Head
 from traceability.epcis.jcs import encode
 from traceability.statements import (
+    DataHash,
     Delegation,
+    Grant,
+    HashAlgorithm,
+    Hold,
+    HoldKind,
     Key,
     KeyAlgorithm,
     KeyRevocation,
@@ -24,6 +29,7 @@ from traceability.statements import (
     Prefix,
     Promise,
     Registration,
+    Release,
     Revocation,
     Statement,
     StatementError,
@@ -47,6 +53,7 @@ NOW = datetime(2026, 1, 6, 12, 30, 59, tzinfo=UTC)
 HEAD: dict[str, Any] = {"log": "demo.example/log", "submitter": "0614141007776", "time": NOW}
 UUID = "00000000-0000-4000-8000-000000000001"
 ABOUT: dict[str, Any] = {**HEAD, "statement": UUID, "about": "0860001000016"}
+OWN: dict[str, Any] = {**ABOUT, "about": HEAD["submitter"]}
 EPC = "https://id.gs1.org/01/00614141123452/21/A1"
 
 STATEMENTS: list[Statement] = [
@@ -61,6 +68,16 @@ STATEMENTS: list[Statement] = [
     Prefix(**ABOUT, gtins=("00614141123452", "0614141")),
     Delegation(**ABOUT, to="0614141007776", steps=("commissioning", "shipping")),
     Revocation(**ABOUT, entry="ab" * 32),
+    Hold(**ABOUT, hold=HoldKind.QUARANTINE, reason="wet carton", epc=EPC),
+    Hold(**ABOUT, hold=HoldKind.RECALL, reason="particles", gtin="00614141123452", lot="L42"),
+    Hold(**ABOUT, hold=HoldKind.STOLEN, reason="lorry", gtin="00614141123452", first="A1", last="A9"),
+    Release(**ABOUT, entry="ab" * 32, reason="cleared"),
+    Grant(**ABOUT, to="0614141007776"),
+    Grant(**ABOUT, to="0614141007776", gtins=("0614141",), valid_to=NOW),
+    DataHash(**OWN, hash_alg=HashAlgorithm.SHA_256, hash=bytes(32), location="https://trial.example/7"),
+    DataHash(
+        **OWN, hash_alg=HashAlgorithm.SHA_512, hash=bytes(64), location="urn:x:7", preimage_content_type="text/csv"
+    ),
 ]
 PROMISE = Promise(
     log="demo.example/log", entry=bytes(32), number=7, accepted=NOW, integrate_by=NOW + timedelta(seconds=60)
@@ -79,6 +96,25 @@ STATUS = Status(
     rules=1,
 )
 PAYLOADS: list[Payload] = [*STATEMENTS, PROMISE, STATUS]
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        {},
+        {"epc": EPC, "gtin": "00614141123452"},
+        {"epc": EPC, "lot": "L42"},
+        {"gtin": "0614141"},
+        {"gtin": "00614141123452", "first": "A1"},
+        {"gtin": "00614141123452", "first": "A9", "last": "A1"},
+        {"gtin": "00614141123452", "first": "A1", "last": "A10"},
+        {"gtin": "00614141123452", "first": "A/1", "last": "A/2"},
+    ],
+    ids=str,
+)
+def test_a_hold_says_what_it_is_about_in_one_way(what: dict[str, str]) -> None:
+    with pytest.raises(StatementError):
+        Hold(**ABOUT, hold=HoldKind.RECALL, reason="particles", **what)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.kind())
@@ -104,13 +140,23 @@ def test_the_nodes_words_are_opened_as_what_they_are() -> None:
     assert (status.payload, status.signed.subject) == (STATUS, EPC)
 
 
+OPTIONAL = {"header", "compromised", "lot", "gtins", "valid-to", "preimage-content-type"}
+
+
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.kind())
 def test_a_member_missing_or_more_is_refused(payload: Payload) -> None:
     members = json.loads(bytes(payload))
     with pytest.raises(StatementError) as refused:
         type(payload).parse(encode({**members, "more": "x"}))
     assert (refused.value.code, refused.value.where) == ("unknown_member", "more")
-    for name in members.keys() - {"header", "compromised"}:
+    for name in members.keys() - {
+        "header",
+        "compromised",
+        "lot",
+        "gtins",
+        "valid-to",
+        "preimage-content-type",
+    }:  # optional
         with pytest.raises(StatementError):
             type(payload).parse(encode({other: value for other, value in members.items() if other != name}))
 

@@ -227,7 +227,7 @@ class Circle(BaseHTTPRequestHandler):
 @pytest.fixture
 def circle() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Circle) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 

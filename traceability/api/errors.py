@@ -10,6 +10,7 @@ no row below is nobody's input but a fault of ours: it is not caught, and answer
 import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -33,6 +34,7 @@ from partners.gs1.errors import Gs1Error
 
 from ..epcis.errors import DocumentError
 from ..errors import Refusal
+from ..logs import without_serials
 from ..records import ChangedMeanwhile
 
 logger = logging.getLogger(__name__)
@@ -88,7 +90,7 @@ OTHERS: tuple[tuple[type[Exception], int, str], ...] = (
 )
 
 #: Codes whose cause goes away by itself.
-PASSING = frozenset({"busy", "not_integrated", "key_missing", "log_frozen"})
+PASSING = frozenset({"busy", "not_integrated", "key_missing", "log_frozen", "job_not_done", "too_many_jobs"})
 
 
 def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -169,10 +171,13 @@ def _members(error: Exception, status: int, code: str, detail: str, path: str | 
     yield "detail", detail
     yield "code", code
     if path:
-        yield "instance", path  # never its query: that may hold a serial number
+        yield "instance", without_serials(path)  # and never its query: that may hold a serial number
     for name in ("where", "expected", "found", "epc", "draft"):
         if (value := getattr(error, name, None)) is not None:
             yield name, value
+    if wrong := getattr(error, "wrong", None):  # of a list, all that is refused of it
+        yield "wrong", [asdict(each) for each in wrong]
+        yield "wrong_count", error.count  # type: ignore[attr-defined]
 
 
 def _asked_for(error: Exception, context: Mapping[str, Any]) -> dict[str, str]:

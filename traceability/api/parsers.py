@@ -44,7 +44,17 @@ class Statement(Bytes):
     media_type = COSE
 
 
+class CsvReport(Bytes):
+    media_type = "text/csv"
+
+
+class Zip(Bytes):
+    media_type = "application/zip"
+
+
 DOCUMENTS = (JsonDocument, JsonLdDocument, XmlDocument, TextXmlDocument)
+REPORTS = (CsvReport, JsonDocument, XmlDocument, TextXmlDocument)
+MASTER_DATA = (CsvReport, MultiPartParser, Zip, *DOCUMENTS)
 SUBMISSIONS = (MultiPartParser, *DOCUMENTS)
 
 

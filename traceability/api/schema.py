@@ -15,9 +15,10 @@ from ledger.tlog.receipt import MEDIA_TYPE
 from partners.access import Purpose
 
 from ..dscsa.verification import REASONS
+from ..moving import MOVES
 from . import serializers
 from .errors import CONTENT_TYPE
-from .parsers import COSE, DOCUMENTS
+from .parsers import COSE, DOCUMENTS, REPORTS
 
 NDJSON = "application/x-ndjson"
 BUNDLE = "application/vnd.unitproof.bundle+cbor"
@@ -298,6 +299,8 @@ verify = extend_schema(
     "Without a token, or without a part in the pack, all four elements must match, and the answer is the verdict with "
     "its reason, and the product; a pack that is not known, and one that the asker may not know of, look the same. Who "
     "holds or held it, its consignee and regulators also see the numbered checks and the chain.\n\n"
+    "What leads to no pack is looked into before the pack is suspected: `fault` names what a scanner, a keyboard or "
+    "hands may have done to it. Where something was lost on the way and one known pack fits, the answer is to that.\n\n"
     "Only who holds it, or is to receive it, is told `genuine`. With nothing else against it, it is "
     "`genuine_by_record` without a token and to regulators, and `held_by_other` or `in_transit_to_other` to everybody "
     "else.",
@@ -318,6 +321,12 @@ verify = extend_schema(
             "expiry", description="YYMMDD as on the label (day 00: the last of the month), or YYYY-MM-DD."
         ),
         _PURPOSE,
+        OpenApiParameter(
+            "elsewhere",
+            enum=["1"],
+            description="Ask whoever answers for the product, too, if nobody on this node does: for who has a token, "
+            "in its name. It may take some seconds. What comes of it stands apart, and changes no verdict.",
+        ),
     ],
     responses={
         200: OpenApiResponse(
@@ -336,9 +345,16 @@ verify = extend_schema(
                             "name": "Examplin 5 mg",
                             "lot": "L42",
                             "expiry": "2028-12-31",
+                            "ndc": None,
+                            "strength": "5 mg",
+                            "dosage_form": "TABLET",
+                            "container_size": "30 TABLET in 1 BOTTLE",
+                            "labeler": "Example Labs",
+                            "described_by": "licensee",
                         },
                         "witnessed": False,
                         "note": "not independently witnessed",
+                        "fault": None,
                     },
                 )
             ],
@@ -350,7 +366,7 @@ verify = extend_schema(
             "unknown_parameter",
             "no such parameter",
             where="expiration",
-            expected="scan, gtin, serial, lot, expiry, purpose",
+            expected="scan, gtin, serial, lot, expiry, purpose, elsewhere",
         ),
         **_UNAUTHENTICATED,
         **_BUSY,
@@ -466,4 +482,340 @@ openings = extend_schema(
         **_BUSY,
     },
     tags=["items"],
+)
+
+move = extend_schema(
+    operation_id="move",
+    summary="Pack, unpack, ship, receive, dispense, ...",
+    description="One call for what is done with packs and containers: this node makes the EPCIS document.\n\n"
+    + "".join(
+        f"* `{word}` needs {', '.join(f'`{name}`' for name in kind.needs)}"
+        + (f", takes {', '.join(f'`{name}`' for name in kind.takes)}" if kind.takes else "")
+        + "\n"
+        for word, kind in MOVES.items()
+    )
+    + "\n`items` are `scans`, `epcs`, or both; `place`, `at` and `request` may always be there; `from` is found out "
+    "where the record shows who shipped it to you.\n\nWhere this node holds a key of yours (`manage.py custodial`), "
+    "it signs, and answers with its promise: what is signed so is shown as custodial. Otherwise nothing is recorded, "
+    "and the answer is document and draft, to sign and to hand in at the `Location`. The same `request` again gets the "
+    "same answer; with other content it is refused.",
+    request={"application/json": serializers.MoveWanted},
+    responses={
+        200: OpenApiResponse(
+            PolymorphicProxySerializer(
+                "MoveDraftedOrMade", [serializers.MoveDrafted, serializers.MoveMade], resource_type_field_name=None
+            ),
+            description="A draft to sign; or, of a request that was signed before, the same answer as then.",
+        ),
+        201: OpenApiResponse(
+            serializers.MoveMade,
+            description="Signed by this node with the asker's custodial key, and accepted: durable, promised to the "
+            "log. `Location` is the submission.",
+            examples=[OpenApiExample("made", _ACCEPTED | {"custodial": True})],
+        ),
+        **_REFUSED,
+    },
+    tags=["moves"],
+)
+
+expected = extend_schema(
+    operation_id="listExpected",
+    summary="What is on its way to you",
+    description="Every shipment to you that has not come yet, with its containers and how many packs are in each.",
+    responses={
+        200: OpenApiResponse(serializers.ShipmentsOnTheirWay, description="By the event that shipped it."),
+        **_UNAUTHENTICATED,
+        **_BUSY,
+    },
+    tags=["moves"],
+)
+
+compare = extend_schema(
+    operation_id="compareReceived",
+    summary="Expected against seen",
+    description="What you have scanned against what is on its way to you; nothing is recorded but that you asked. A "
+    "container comes with all that is in it. To receive what you saw, `POST /moves`: the rest stays on its way.",
+    request={"application/json": serializers.ThingsSeen},
+    responses={
+        200: OpenApiResponse(serializers.ExpectedAgainstSeen, description="What agrees, and what does not."),
+        **_MALFORMED,
+        **_UNAUTHENTICATED,
+        **_problem(413, "More than this node reads.", "too_large", "more than is read here"),
+        **_problem(415, "In a form that is not read here.", "unsupported_media_type", "Unsupported media type."),
+        **_BUSY,
+    },
+    tags=["moves"],
+)
+
+labels = extend_schema(
+    operation_id="labels",
+    summary="Print labels",
+    description="A PDF in true millimetres, in which every module of a symbol is a whole number of the printer's dots: "
+    "print it at its own size. GS1 DataMatrix for packs, GS1-128 for cases and logistic units, QR codes with a GS1 "
+    "Digital Link; beside each, what people read. All of them or none: every wrong label is named by its place, up to "
+    "100 of them, and one whose symbol does not fit is refused rather than shrunk.\n\nNothing is stored, and a label "
+    "proves nothing: anybody can print one.",
+    request={"application/json": serializers.LabelJob},
+    examples=[
+        OpenApiExample(
+            "a pack",
+            {
+                "stock": "roll-50x25",
+                "dpi": 300,
+                "symbol": "datamatrix",
+                "labels": [{"gtin": "00614141123452", "serial": "A1", "expiry": "2028-12-31", "lot": "L1"}],
+            },
+            request_only=True,
+        ),
+        OpenApiExample(
+            "a pallet",
+            {
+                "stock": "roll-100x150",
+                "dpi": 203,
+                "symbol": "gs1-128",
+                "labels": [{"sscc": "006141417000000004"}],
+            },
+            request_only=True,
+        ),
+    ],
+    responses={
+        (200, "application/pdf"): OpenApiResponse(OpenApiTypes.BINARY, description="The labels."),
+        **_problem(
+            400,
+            "Not printed. `where` names the first wrong label by its place in the list, `wrong` all of them.",
+            "symbol_does_not_fit",
+            "the symbol is larger than the label",
+            where="labels[3]",
+            expected="at most 36.0 x 19.1 mm, as 203 dpi and the margins leave",
+            found="22.5 x 22.5 mm",
+        ),
+        **_UNAUTHENTICATED,
+        **_problem(413, "More than this node reads.", "too_large", "more than is read here"),
+        **_problem(415, "In a form that is not read here.", "unsupported_media_type", "Unsupported media type."),
+    },
+    tags=["labels"],
+)
+
+# ---- serial numbers -------------------------------------------------------------------------------------------------
+
+_POOL = {
+    "pool": "4b1c7d1e-6a0e-4f53-9d2a-0d9d8e9d1f10",
+    "gtin": "00614141123452",
+    "characters": "0123456789CEFHJKMNPRTUWXY",
+    "length": 12,
+    "allocated": 0,
+    "left": 5960464477539,
+    "enforced": True,
+    "opened": "2026-01-05T08:00:00Z",
+}
+_BLOCK = {
+    "block": "9f0c9b53-4e2c-4f0a-8a3e-5b7c8f3f8a11",
+    "pool": _POOL["pool"],
+    "gtin": _POOL["gtin"],
+    "request": "line-4-2026-01-05",
+    "count": 50000,
+    "state": "allocated",
+    "allocated": "2026-01-05T08:00:00Z",
+    "expires": None,
+    "returned": None,
+    "returned_by": None,
+    "reason": None,
+    "numbers": "/api/v1/serial-blocks/9f0c9b53-4e2c-4f0a-8a3e-5b7c8f3f8a11/numbers",
+}
+_NUMBERS_REFUSED = {
+    **_MALFORMED,
+    **_UNAUTHENTICATED,
+    **_problem(413, "More than is read here.", "too_large", "more than is read here"),
+    **_problem(415, "In a form that is not read here.", "unsupported_media_type", "Unsupported media type."),
+    **_BUSY,
+}
+_NOT_LICENSED = _problem(
+    403, "Not a product of this party's.", "gtin_not_licensed", "no prefix statement lets 0614141000029 issue it"
+)
+_ID_OF_POOL = OpenApiParameter("pool", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Its id.")
+_ID_OF_BLOCK = OpenApiParameter("block", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Its id.")
+
+list_pools = extend_schema(
+    operation_id="listSerialPools",
+    summary="List your pools of serial numbers",
+    description="All that you have opened, and nobody else's; by GTIN and length, in pages of 100.",
+    parameters=[OpenApiParameter("after", description="Cursor: `next` of the page before.")],
+    responses={
+        200: OpenApiResponse(serializers.PoolList, description="A page of them."),
+        **_MALFORMED,
+        **_UNAUTHENTICATED,
+        **_BUSY,
+    },
+    tags=["serials"],
+)
+
+open_pool = extend_schema(
+    operation_id="openSerialPool",
+    summary="Open a pool of serial numbers",
+    description="Numbers of one length for a product that you may issue, drawn from a set of characters: `digits`, "
+    "`unambiguous` (digits and capital letters that nothing else looks like), or characters of your own. They look "
+    "random, and none comes twice. Fewer than one in 10,000 of the numbers that are possible are ever given out, "
+    "so that a guess is right less often than that (Regulation (EU) 2016/161, article 4(c)). There is one pool of each "
+    "length for a product; asked for again, it is answered again. What a party numbers otherwise, the pool knows not: "
+    "number from it alone, and say `enforced`.",
+    request={"application/json": serializers.PoolWanted},
+    responses={
+        200: OpenApiResponse(serializers.Pool, description="It was open."),
+        201: OpenApiResponse(serializers.Pool, description="Opened.", examples=[OpenApiExample("pool", _POOL)]),
+        **_NUMBERS_REFUSED,
+        **_NOT_LICENSED,
+        **_problem(409, "Numbers of this length come from another pool.", "pool_exists", "some would come twice"),
+    },
+    tags=["serials"],
+)
+
+change_pool = extend_schema(
+    operation_id="enforceSerialPool",
+    summary="Commission from blocks alone, or as you like",
+    description="Where one of your pools of a product is enforced, a document by which you commission another serial "
+    "number of that product, or one of a block that was returned or has expired, is refused, and the item is named.",
+    parameters=[_ID_OF_POOL],
+    request={"application/json": serializers.PoolChange},
+    responses={
+        200: OpenApiResponse(serializers.Pool, description="As it is now."),
+        **_NUMBERS_REFUSED,
+        **_UNKNOWN,
+    },
+    tags=["serials"],
+)
+
+list_blocks = extend_schema(
+    operation_id="listSerialBlocks",
+    summary="List the blocks of a pool",
+    description="In the order in which they were given out, in pages of 100, each with how many of its numbers are in "
+    "use. For that, every item of the product is looked at: a few seconds for a million.",
+    parameters=[
+        OpenApiParameter("pool", OpenApiTypes.UUID, required=True, description="Which pool."),
+        OpenApiParameter("after", description="Cursor: `next` of the page before."),
+    ],
+    responses={
+        200: OpenApiResponse(serializers.BlockList, description="A page of them."),
+        **_MALFORMED,
+        **_UNAUTHENTICATED,
+        **_UNKNOWN,
+        **_BUSY,
+    },
+    tags=["serials"],
+)
+
+allocate = extend_schema(
+    operation_id="allocateSerials",
+    summary="Get serial numbers",
+    description="A block of up to 1,000,000 numbers, which nobody else has, had or will have. `request` is your name "
+    "for what you ask: asked again by it, whatever became of the first answer, you get the same block, and no second. "
+    "The numbers themselves are at `numbers`.",
+    request={"application/json": serializers.BlockWanted},
+    responses={
+        200: OpenApiResponse(serializers.Block, description="Given out before, to this very request."),
+        201: OpenApiResponse(
+            serializers.Block,
+            description="Given out; `Location` is the block.",
+            examples=[OpenApiExample("block", _BLOCK)],
+        ),
+        **_NUMBERS_REFUSED,
+        **_NOT_LICENSED,
+        **_UNKNOWN,
+        **_problem(
+            409,
+            "The name was used for another request; or too few numbers are left.",
+            "request_reused",
+            "this name was used for another request",
+            where="request",
+        ),
+    },
+    tags=["serials"],
+)
+
+find_block = extend_schema(
+    operation_id="findSerialBlock",
+    summary="Find a block again",
+    description="To the party that it was given out to, with how many of its numbers are in use.",
+    parameters=[_ID_OF_BLOCK],
+    responses={
+        200: OpenApiResponse(serializers.CountedBlock, description="As it is now."),
+        **_UNAUTHENTICATED,
+        **_UNKNOWN,
+        **_BUSY,
+    },
+    tags=["serials"],
+)
+
+block_numbers = extend_schema(
+    operation_id="serialNumbers",
+    summary="The numbers of a block",
+    description="All of them, as a stream, the same each time: CSV, or by `Accept` JSON or XML. What was returned or "
+    "has expired is not for printing, and not told.",
+    parameters=[_ID_OF_BLOCK],
+    responses={
+        (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="`gtin,serial`, then a line for each."),
+        (200, "application/json"): OpenApiResponse(OpenApiTypes.OBJECT, description="`block`, `gtin`, `serials`."),
+        (200, "application/xml"): OpenApiResponse(
+            OpenApiTypes.STR, description="`<serials>`, and in it a `<serial>` for each."
+        ),
+        **_UNAUTHENTICATED,
+        **_UNKNOWN,
+        **_problem(406, "In none of these forms.", "not_acceptable", "Could not satisfy the request Accept header."),
+        **_problem(409, "The block is no more.", "block_returned", "the block is returned", where="block"),
+        **_BUSY,
+    },
+    tags=["serials"],
+)
+
+give_back = extend_schema(
+    operation_id="returnSerialBlock",
+    summary="Return a block",
+    description="What is not used of it is used no more: never given out again, and from now on not commissioned where "
+    "the pool is enforced. What was commissioned stays. Said again for the same reason, the same answer.",
+    parameters=[_ID_OF_BLOCK],
+    request={"application/json": serializers.BlockReturn},
+    responses={
+        200: OpenApiResponse(serializers.Block, description="Returned."),
+        **_NUMBERS_REFUSED,
+        **_UNKNOWN,
+        **_problem(409, "It has expired; or was returned for another reason.", "block_expired", "the block is expired"),
+    },
+    tags=["serials"],
+)
+
+check_report = extend_schema(
+    operation_id="checkSerialReport",
+    summary="Check what a line has printed",
+    description="`gtin,serial,lot,expiry` and a line for each pack, as CSV; or the same as JSON, "
+    '`{"lines": [{"gtin": ...}]}`, or XML, `<lines><line gtin="..." .../></lines>`. Every line is checked: its form, '
+    "whether it stands there twice, whether its number was given out to you and is still good, whether it was "
+    "commissioned before. Nothing is stored. If no line is wrong, `document` is the EPCIS document to sign and hand "
+    "in, an event for each lot; its events happen now, so edit their times if the packs were printed earlier.",
+    request={parser.media_type: OpenApiTypes.BINARY for parser in REPORTS},
+    responses={
+        200: OpenApiResponse(
+            serializers.ReportJudged,
+            description="What is wrong, line by line; or the document.",
+            examples=[
+                OpenApiExample(
+                    "a look-alike",
+                    {
+                        "lines": 1200,
+                        "wrong": [
+                            {
+                                "line": 17,
+                                "where": "serial",
+                                "code": "lookalike_characters",
+                                "detail": "a character that looks like one of the pool's",
+                                "expected": "'0'",
+                                "found": "'O' in 'K7F2NO4WXR3E'",
+                            }
+                        ],
+                        "document": None,
+                    },
+                )
+            ],
+        ),
+        **_NUMBERS_REFUSED,
+    },
+    tags=["serials"],
 )

@@ -4,6 +4,8 @@ The functions write plain members, for DRF's own serializers would cost a verifi
 `tests/traceability/api/test_schema.py` holds every answer against the descriptions.
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -12,20 +14,30 @@ from urllib.parse import urlencode
 from django.urls import reverse
 from rest_framework import serializers as drf
 
+from partners.descriptions import TOLD
+from partners.gs1.scanner_faults import Fault
 from partners.models import Partner
 
 from ..custody import Status, Step, Voice
+from ..dscsa.elsewhere import Elsewhere
 from ..dscsa.verification import Answer, Checked, Outcome, Product, Proof, Verdict
 from ..epcis.events import Action
 from ..epcis.jcs import JSON, encode
 from ..history import Custody, Hop, Implied
+from ..labels.stock import FORM, NAMED
+from ..line_checks import Checked as CheckedReport
 from ..listing import Page
-from ..models import Registration, Submission
+from ..models import Registration, SerialBlock, SerialPool, Submission
+from ..moving import MOVES
+from ..moving import REASONS as MOVE_REASONS
+from ..numbering import SETS
 from ..openings import ItemOpening
+from ..receiving import Compared, OnItsWay, Shipment
 from ..records import exceptions_of, known_before
 from ..registration import remarks
+from ..serials import State, numbering, state
 from ..sightings import Seen
-from ..statements import b64, open_statement
+from ..statements import HoldKind, b64, open_statement
 from ..submission import write_exception
 
 Members = dict[str, Any]
@@ -88,6 +100,134 @@ def accepted(submission: Submission) -> Members:
         "warnings": submission.warnings,
         "exceptions": [write_exception(each) for each in exceptions_of(submission)],
         "known": known_before(submission),
+    }
+
+
+class MoveWanted(drf.Serializer[Any]):
+    """A move to be told. Which members it needs and takes depends on it: `/api/docs/` lists them."""
+
+    move = _words("What is done.", MOVES)
+    scans = drf.ListField(
+        child=drf.CharField(), required=False, help_text="What of: whatever a scanner yields. A pack counts once."
+    )
+    epcs = drf.ListField(child=drf.CharField(), required=False, help_text="The same by Digital Link or URN.")
+    all = drf.BooleanField(required=False, help_text="Of unpacking: all that is in it.")
+    to = _text("Of shipping: the GLN of the receiver, also as it is scanned.", required=False)
+    to_location = _text("And of the place.", required=False)
+    place = _text("GLN of the place where it happens, if it is not the party's own.", required=False)
+    lot = _text("Of commissioning, where the labels do not say it.", required=False)
+    expiry = drf.DateField(required=False, help_text="The same.")
+    reason = _words("Of decommissioning.", MOVE_REASONS, required=False)
+    purchase_order = _text("Its number, as the buyer gave it.", required=False)
+    despatch_advice = _text("Its number, as the seller gave it.", required=False)
+    invoice = _text("Its number, as the seller gave it.", required=False)
+    affirmed = drf.BooleanField(
+        required=False,
+        help_text="Of shipping: that the sender makes the transaction statement.",
+    )
+    at = drf.DateTimeField(required=False, help_text="When it happened, with its zone; by default now.")
+    request = _text("The asker's own name for this request: the same again is told once.", required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """One has a name that Python keeps for itself, and one a name that serializers do."""
+        sender = _text("Of receiving: the sender's GLN; by default whoever shipped it to the asker.", required=False)
+        parent = _text("What is packed or unpacked: a scan or an identifier.", required=False)
+        return super().get_fields() | {"from": sender, "parent": parent}
+
+
+class MoveDrafted(drf.Serializer[Any]):
+    """What to sign for a move. Compute every root again from the document, sign, and hand it in at the `Location`."""
+
+    document = _text("The EPCIS document, whose UTF-8 bytes are what is signed for.")
+    draft = drf.DictField(help_text="As `POST /submissions` answers it for a document alone.")
+    custodial = drf.BooleanField(help_text="False: this node holds no key of the asker's.")
+
+
+class MoveMade(AcceptedSubmission):
+    """A move that is signed and accepted."""
+
+    custodial = drf.BooleanField(help_text="Whether this node signed it, with a key that it holds for the asker.")
+
+
+class ThingsSeen(drf.Serializer[Any]):
+    """What was scanned, to be compared with what was to come."""
+
+    scans = drf.ListField(child=drf.CharField(), required=False, help_text="Whatever a scanner yields.")
+    epcs = drf.ListField(child=drf.CharField(), required=False, help_text="The same by Digital Link or URN.")
+
+
+class ThingOnItsWay(drf.Serializer[Any]):
+    epc = _text("Canonical EPC of a pack or a container that nothing else is around.")
+    units = drf.IntegerField(help_text="Packs in it, or itself; null where nobody has stated it.", allow_null=True)
+
+
+class PaperNamed(drf.Serializer[Any]):
+    type = _text("po, desadv, inv, ...: CBV 2.0 section 7.3.")
+    number = _text("As whoever gave it wrote it.")
+
+
+class ShipmentOnItsWay(drf.Serializer[Any]):
+    """What one event has shipped to the asker, as far as it has not come yet."""
+
+    sender = _gln("who shipped it.")
+    shipped = drf.DateTimeField(help_text="When, UTC.")
+    papers = PaperNamed(many=True, help_text="What it was shipped by.")
+    units = drf.IntegerField(help_text="Packs in all of it; null where nobody has stated it.", allow_null=True)
+    items = ThingOnItsWay(many=True, help_text="Each outermost item.")
+
+
+class ShipmentsOnTheirWay(drf.Serializer[Any]):
+    shipments = ShipmentOnItsWay(many=True, help_text="The oldest first.")
+
+
+class PartSeen(drf.Serializer[Any]):
+    container = _text("Canonical EPC of a container that was to come.")
+    seen = drf.ListField(child=drf.CharField(), help_text="What was seen of it, without it.")
+
+
+class SentBy(drf.Serializer[Any]):
+    sender = _gln("who shipped it.")
+    seen = drf.ListField(child=drf.CharField(), help_text="Canonical EPCs of what was seen.")
+
+
+class ExpectedAgainstSeen(drf.Serializer[Any]):
+    """What came, against what was to come."""
+
+    agrees = drf.BooleanField(help_text="Whether all that came was to come, and all of those shipments has come.")
+    whole = drf.ListField(child=drf.CharField(), help_text="Canonical EPCs: to come, and seen.")
+    parts = PartSeen(many=True, help_text="Of containers that were to come, what was seen alone.")
+    missing = ThingOnItsWay(many=True, help_text="Not seen, of shipments of which something was.")
+    beside = drf.ListField(child=drf.CharField(), help_text="Seen, and not on its way to the asker, by the record.")
+    waiting = ShipmentOnItsWay(many=True, help_text="Shipments of which nothing was seen.")
+    senders = SentBy(many=True, help_text="Who has shipped what was seen, as far as it is on its way to the asker.")
+
+
+def shipment(found: Shipment) -> Members:
+    return {
+        "sender": found.sender,
+        "shipped": instant(found.shipped),
+        "papers": [{"type": kind, "number": number} for kind, number in found.papers],
+        "units": found.units,
+        "items": [_on_its_way(item) for item in found.items],
+    }
+
+
+def _on_its_way(item: OnItsWay) -> Members:
+    return {"epc": item.epc, "units": item.units}
+
+
+def compared(found: Compared, senders: Mapping[str, str]) -> Members:
+    by_sender: dict[str, list[str]] = {}
+    for epc, sender in senders.items():
+        by_sender.setdefault(sender, []).append(epc)
+    return {
+        "agrees": found.agrees,
+        "whole": list(found.whole),
+        "parts": [{"container": epc, "seen": list(seen)} for epc, seen in found.parts.items()],
+        "missing": [_on_its_way(item) for item in found.missing],
+        "beside": list(found.beside),
+        "waiting": [shipment(each) for each in found.waiting],
+        "senders": [{"sender": sender, "seen": seen} for sender, seen in by_sender.items()],
     }
 
 
@@ -246,9 +386,20 @@ class ProductOnRecord(drf.Serializer[Any]):
 
     gtin = _text("GTIN-14.")
     serial = _text("Serial number.")
-    name = _text("As the document that told of its making calls it.", allow_null=True)
+    name = _text("As it is described; else as the document that told of its making calls it.", allow_null=True)
     lot = _text("As recorded.", allow_null=True)
     expiry = drf.DateField(help_text="The last day of use, as recorded.", allow_null=True)
+    ndc = _text("National Drug Code, with its hyphens.", allow_null=True)
+    strength = _text("Of each active ingredient.", allow_null=True)
+    dosage_form = _text("Dosage form.", allow_null=True)
+    container_size = _text("What is in the package.", allow_null=True)
+    labeler = _text("Name of the labeler.", allow_null=True)
+    described_by = drf.ChoiceField(
+        choices=["licensee", "operator", "fda"],
+        allow_null=True,
+        help_text="Who tells what the product is: the party that may issue it, the operator of this node, or the FDA's "
+        "directory; null: nobody, and its name, if any, is that of the document that told of its making.",
+    )
 
 
 class CheckMade(drf.Serializer[Any]):
@@ -282,6 +433,9 @@ class HopTaken(drf.Serializer[Any]):
     submission = drf.UUIDField(help_text="The submission that told it.")
     event = drf.IntegerField(help_text="Which of the submission's events, from 0.")
     kid = _text("Thumbprint of the key that signed, base64url.")
+    custodial = drf.BooleanField(
+        help_text="Whether this node holds that key, and signed with it at its submitter's word: the node's own note."
+    )
     log_index = drf.IntegerField(help_text="Place of the statement in the log; null while it waits.", allow_null=True)
 
 
@@ -294,6 +448,53 @@ class CustodyNow(drf.Serializer[Any]):
     consignee = _gln("whom it is on its way to.", allow_null=True)
 
 
+class HoldNow(drf.Serializer[Any]):
+    """A hold that is in force."""
+
+    kind = _words("Why, in a word.", HoldKind)
+    by = _gln("whoever holds it up.")
+    reason = _text("Why, as they say.")
+    entry = _text("The entry of its statement, in hexadecimal: what releases it names that.")
+
+
+class SaidElsewhere(drf.Serializer[Any]):
+    """What another company's responder says of the pack: its word, and nothing that is proven here."""
+
+    verdict = _words("What to do: never more than caution.", Verdict)
+    reason = _text("Why: a stable code, explained at /problems/<code>.")
+    sentence = _text("The same, for people.")
+    responder = _gln("whoever was asked.", allow_null=True)
+    verified = drf.BooleanField(help_text="Whether it verifies the pack; null without an answer.", allow_null=True)
+    failure = _text("Why it does not, in the standard's word.", allow_null=True)
+    info = _text("What else it says of the pack, in the standard's word.", allow_null=True)
+    answered = _text("When it answered, as it says.", allow_null=True)
+
+
+def said_elsewhere(said: Elsewhere) -> Members:
+    return {
+        "verdict": said.verdict,
+        "reason": said.reason,
+        "sentence": said.sentence,
+        "responder": said.responder,
+        "verified": said.verified,
+        "failure": said.failure,
+        "info": said.info,
+        "answered": said.at,
+    }
+
+
+class FaultFound(drf.Serializer[Any]):
+    """What explains a scan that leads to no pack."""
+
+    codes = drf.ListField(child=drf.CharField(), help_text="Stable codes, explained at /problems/<code>.")
+    sentence = _text("The same, for people.")
+    remedy = _text("What to do before the pack is suspected.")
+    reading = _text("What would have been on the pack; null where that is open.", allow_null=True)
+    taken = drf.BooleanField(
+        help_text="Whether the answer is to that reading. Never, where it was typed wrong: ask whether it was meant."
+    )
+
+
 class VerificationAnswer(drf.Serializer[Any]):
     """What the node knows of a pack, as far as the asker may know it."""
 
@@ -303,6 +504,10 @@ class VerificationAnswer(drf.Serializer[Any]):
     product = ProductOnRecord(allow_null=True, help_text="Null where nothing may be said.")
     witnessed = drf.BooleanField(help_text="Whether independent witnesses cosigned the log.")
     note = _text("What is said with every verdict.")
+    fault = FaultFound(allow_null=True, help_text="Null where nothing happened to the code on its way.")
+    verification = drf.IntegerField(
+        required=False, help_text="Number of its record, by which you say what became of the pack. With a token only."
+    )
     epc = _text("Canonical EPC. This and what follows only to whom the chain may be shown.", required=False)
     checks = CheckMade(many=True, required=False, help_text="Every check, with its outcome.")
     chain = HopTaken(many=True, required=False, help_text="Oldest first; up to the asker's own last hop.")
@@ -310,7 +515,9 @@ class VerificationAnswer(drf.Serializer[Any]):
     inside = drf.ListField(
         child=drf.CharField(), required=False, help_text="Canonical EPCs of what it is in, innermost first."
     )
+    holds = HoldNow(many=True, required=False, help_text="That lie over it, or over what it is in.")
     bundle = _text("Where its proof bundle is.", required=False)
+    elsewhere = SaidElsewhere(required=False, help_text="Where it was asked for: another responder's word.")
 
 
 def answered(answer: Answer) -> Members:
@@ -321,15 +528,31 @@ def answered(answer: Answer) -> Members:
         "product": answer.product and _product(answer.product),
         "witnessed": answer.witnessed,
         "note": answer.note,
+        "fault": answer.fault and _fault(answer.fault),
     }
+    if answer.verification is not None:
+        members["verification"] = answer.verification
     if answer.epc is not None:
         members["epc"] = answer.epc
         members["checks"] = [_check(check) for check in answer.checks]
         members["chain"] = [_hop(hop) for hop in answer.hops]
         members["custody"] = answer.custody and _custody(answer.custody)
         members["inside"] = list(answer.inside)
+        members["holds"] = [
+            {"kind": held.kind, "by": held.by, "reason": held.reason, "entry": held.entry} for held in answer.holds
+        ]
         members["bundle"] = f"{reverse('bundle')}?{urlencode({'epc': answer.epc})}"
     return members
+
+
+def _fault(fault: Fault) -> Members:
+    return {
+        "codes": list(fault.codes),
+        "sentence": fault.sentence,
+        "remedy": fault.remedy,
+        "reading": fault.reading and str(fault.reading),
+        "taken": fault.taken,
+    }
 
 
 def _product(product: Product) -> Members:
@@ -339,6 +562,8 @@ def _product(product: Product) -> Members:
         "name": product.name,
         "lot": product.lot,
         "expiry": product.expiry and product.expiry.isoformat(),
+        **{name: (product.described and getattr(product.described, name)) or None for name in TOLD if name != "name"},
+        "described_by": product.described_by,
     }
 
 
@@ -372,6 +597,7 @@ def _hop(hop: Hop) -> Members:
         "submission": told.submission,
         "event": told.position,
         "kid": b64(told.kid),
+        "custodial": told.custodial,
         "log_index": told.index,
     }
 
@@ -421,6 +647,191 @@ def sightings(found: list[Seen], before: int | None) -> Members:
     }
 
 
+# ---- labels ---------------------------------------------------------------------------------------------------------
+
+
+class LabelAsked(drf.Serializer[Any]):
+    """One label, by its GTIN, SSCC or EPC: one of these three. All members are texts."""
+
+    gtin = _text("GTIN of 8, 12, 13 or 14 digits; then serial, expiry and lot are needed.", required=False)
+    serial = _text("AI 21: 1 to 20 characters of set 82.", required=False)
+    expiry = _text("AI 17: YYMMDD, day 00 for the end of a month; or YYYY-MM-DD, or YYYY-MM.", required=False)
+    lot = _text("AI 10: 1 to 20 characters of set 82.", required=False)
+    nhrn = _text("AI 715: the NDC, where it is not in the GTIN.", required=False)
+    sscc = _text("SSCC of 18 digits.", required=False)
+    content = _text("AI 02: GTIN of what is in a logistic unit; then count is needed.", required=False)
+    count = _text("AI 37: how many of that.", required=False)
+    epc = _text("A Digital Link or an EPC URN of an SGTIN or an SSCC.", required=False)
+
+
+class LabelJob(drf.Serializer[Any]):
+    """What is printed in one go."""
+
+    stock = _text("What they are printed on: " + ", ".join(NAMED) + f"; or {FORM}.")
+    dpi = drf.IntegerField(help_text="Dots an inch of the printer: 203, 300 or 600.")
+    symbol = drf.ChoiceField(
+        choices=["datamatrix", "gs1-128", "qr"], required=False, help_text="What carries it; datamatrix by default."
+    )
+    resolver = _text("What Digital Links in QR codes begin with; https://id.gs1.org by default.", required=False)
+    labels = LabelAsked(many=True, help_text="At most 1,000.")
+
+
+# ---- serial numbers -------------------------------------------------------------------------------------------------
+
+
+class PoolWanted(drf.Serializer[Any]):
+    """A pool to be opened."""
+
+    gtin = _text("GTIN-14 of a product that you may issue.")
+    length = drf.IntegerField(min_value=1, max_value=20, help_text="Of each number, in characters.")
+    character_set = _words("A set by its name; or", SETS, required=False)
+    characters = _text("the characters themselves, in the order of their codes, none that look alike.", required=False)
+    enforced = drf.BooleanField(
+        required=False, help_text="Whether you commission this product from your blocks alone; false by default."
+    )
+
+
+class PoolChange(drf.Serializer[Any]):
+    """What may change of a pool."""
+
+    enforced = drf.BooleanField(help_text="Whether you commission this product from your blocks alone.")
+
+
+class Pool(drf.Serializer[Any]):
+    """Serial numbers of one product and one length."""
+
+    pool = drf.UUIDField(help_text="Its id.")
+    gtin = _text("GTIN-14.")
+    characters = _text("What its numbers are made of.")
+    length = drf.IntegerField(help_text="Of each number, in characters.")
+    allocated = drf.IntegerField(help_text="Numbers given out so far.")
+    left = drf.IntegerField(help_text="Numbers that may be: fewer than one in 10,000 of those that are possible.")
+    enforced = drf.BooleanField(help_text="Whether you commission this product from your blocks alone.")
+    opened = drf.DateTimeField(help_text="When it was opened, UTC.")
+
+
+def pool(row: SerialPool) -> Members:
+    return {
+        "pool": str(row.pool),
+        "gtin": row.gtin,
+        "characters": row.characters,
+        "length": row.length,
+        "allocated": row.allocated,
+        "left": max(0, numbering(row).capacity - row.allocated),
+        "enforced": row.enforced,
+        "opened": instant(row.opened),
+    }
+
+
+class PoolList(drf.Serializer[Any]):
+    """A page of your pools, by GTIN and length."""
+
+    pools = Pool(many=True, help_text="At most 100.")
+    next = _text("Cursor of the next page, for `after`; null on the last one.", allow_null=True)
+
+
+def pools(rows: list[SerialPool], following: int | None) -> Members:
+    return {"pools": list(map(pool, rows)), "next": None if following is None else str(following)}
+
+
+class BlockWanted(drf.Serializer[Any]):
+    """Numbers to be given out."""
+
+    pool = drf.UUIDField(help_text="From which pool.")
+    request = _text("Your name for this request, such as a UUID: asked again by it, you get the same block.")
+    count = drf.IntegerField(min_value=1, max_value=1_000_000, help_text="How many numbers.")
+    expires = drf.DateTimeField(
+        required=False, help_text="When what is unused of them counts no more; never, if absent."
+    )
+
+
+class Block(drf.Serializer[Any]):
+    """Numbers that were given out together."""
+
+    block = drf.UUIDField(help_text="Its id.")
+    pool = drf.UUIDField(help_text="The pool that they are from.")
+    gtin = _text("GTIN-14.")
+    request = _text("As you called your request.")
+    count = drf.IntegerField(help_text="How many numbers.")
+    state = _words("How it stands with it: what is returned or expired is commissioned no more.", State)
+    allocated = drf.DateTimeField(help_text="When it was given out, UTC.")
+    expires = drf.DateTimeField(help_text="When it expires, UTC; null: never.", allow_null=True)
+    returned = drf.DateTimeField(help_text="When it was returned, UTC; null: it was not.", allow_null=True)
+    returned_by = _gln("the party that returned it; null: nobody did.", allow_null=True)
+    reason = _text("Why it was returned; null: it was not.", allow_null=True)
+    numbers = _text("Where its numbers are.")
+
+
+def block(row: SerialBlock, now: datetime) -> Members:
+    return {
+        "block": str(row.block),
+        "pool": str(row.pool.pool),
+        "gtin": row.pool.gtin,
+        "request": row.request,
+        "count": row.count,
+        "state": state(row, now),
+        "allocated": instant(row.at),
+        "expires": row.expires and instant(row.expires),
+        "returned": row.returned and instant(row.returned),
+        "returned_by": row.party if row.returned else None,
+        "reason": row.reason or None,
+        "numbers": reverse("serial-block-numbers", kwargs={"block": row.block}),
+    }
+
+
+class CountedBlock(Block):
+    """The same, and how many of its numbers are in use."""
+
+    commissioned = drf.IntegerField(help_text="How many of its numbers are those of a pack or a case.")
+
+
+def counted(row: SerialBlock, commissioned: int, now: datetime) -> Members:
+    return block(row, now) | {"commissioned": commissioned}
+
+
+class BlockList(drf.Serializer[Any]):
+    """A page of the blocks of a pool, in the order in which they were given out."""
+
+    blocks = CountedBlock(many=True, help_text="At most 100.")
+    next = _text("Cursor of the next page, for `after`; null on the last one.", allow_null=True)
+
+
+class BlockReturn(drf.Serializer[Any]):
+    """Why a block is returned."""
+
+    reason = _text("For whoever asks later: up to 200 characters.")
+
+
+class WrongLine(drf.Serializer[Any]):
+    """What is wrong with a line: the first thing."""
+
+    line = drf.IntegerField(help_text="Its number in the text; of JSON its place in the list, from 1.")
+    where = _text("Which field.")
+    code = _text("Stable; explained at /problems/<code>.")
+    detail = _text("What it is.")
+    expected = _text("What should have been there.", allow_null=True)
+    found = _text("What was there.", allow_null=True)
+
+
+class ReportJudged(drf.Serializer[Any]):
+    """What came of a report."""
+
+    lines = drf.IntegerField(help_text="How many lines were read.")
+    wrong = WrongLine(many=True, help_text="Those that are wrong; none: all are right.")
+    document = drf.DictField(
+        help_text="If all are right: the EPCIS document that commissions them, to be signed and handed in; else null.",
+        allow_null=True,
+    )
+
+
+def judged(checked: CheckedReport) -> Members:
+    return {
+        "lines": checked.lines,
+        "wrong": [asdict(each) for each in checked.wrong],
+        "document": None if checked.document is None else json.loads(checked.document),
+    }
+
+
 # ---- openings and problems ------------------------------------------------------------------------------------------
 
 
@@ -457,6 +868,16 @@ def line(opening: ItemOpening) -> bytes:
     return encode({"epc": opening.epc, "leaves": leaves}) + b"\n"
 
 
+class WrongPart(drf.Serializer[Any]):
+    """One of several things that are wrong."""
+
+    where = _text("Where: which line, or which of a list, and which member of it.", allow_null=True)
+    code = _text("Stable; explained at /problems/<code>.")
+    detail = _text("What it is.")
+    expected = _text("What should have been there.", allow_null=True)
+    found = _text("What was there.", allow_null=True)
+
+
 class Problem(drf.Serializer[Any]):
     """RFC 9457."""
 
@@ -471,3 +892,5 @@ class Problem(drf.Serializer[Any]):
     found = _text("What was there.", required=False)
     epc = _text("The item it is about.", required=False)
     draft = DraftedSubmission(required=False, help_text="With stale_head: the document drafted anew.")
+    wrong = WrongPart(many=True, required=False, help_text="Of labels: all that are wrong, of which at most 100.")
+    wrong_count = drf.IntegerField(required=False, help_text="How many those are.")

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from rest_framework.exceptions import NotAuthenticated
 from rest_framework.exceptions import NotFound as NoSuchResource
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -26,6 +27,7 @@ from partners.gs1.identifiers import Gtin, canonical
 from partners.models import Partner
 
 from .. import capture, erasure, registration, statements
+from ..dscsa.elsewhere import verify_elsewhere
 from ..dscsa.verification import verify
 from ..errors import NotAllowed, NotFound, StaleHead
 from ..listing import LAST, statements_of, submissions_of
@@ -35,7 +37,7 @@ from ..proving import bundle_for
 from ..sightings import seen_by
 from . import schema, serializers
 from .errors import RequestError
-from .parsers import SUBMISSIONS, OneForm, Statement, body, chosen, part
+from .parsers import SUBMISSIONS, JsonDocument, OneForm, Statement, body, chosen, part
 
 STATEMENT_BYTES = 1024 * 1024
 AS_ON_A_LABEL = re.compile(r"[0-9]{6}").fullmatch  # YYMMDD
@@ -46,6 +48,7 @@ MEDIA_TYPE = re.compile(r"\s*([\w.+-]+/[\w.+-]+)", re.ASCII).match  # RFC 9110 s
 LONGEST_MEDIA_TYPE = 100  # characters of it that a draft keeps
 ELEMENTS = ("gtin", "serial", "lot", "expiry")
 RECEIPTS = ("text/plain", receipt.MEDIA_TYPE)  # a tlog-proof, unless a COSE Receipt is asked for
+MOST_LABELS = 1000  # in one request: some seconds of computing, if they are QR codes
 LONGEST = 2000  # characters of anything in a query: more than any identifier has
 
 
@@ -119,7 +122,7 @@ class SubmissionStatement(Resource):
         draft = Draft.objects.filter(submitter=_partner(request).gln, submission=submission).first()
         if draft is not None:
             document, opening = decompress(draft.document), bytes(draft.opening)
-            return _handed_in(_partner(request), document, opening, statement, draft.content_type)
+            return _handed_in(_partner(request), document, opening, statement, draft.content_type, submission)
         _submitted(_partner(request), submission)  # forgotten as a draft, and known: a late retry
         return _handed_in(_partner(request), b"", b"", statement, None)
 
@@ -173,8 +176,14 @@ def _drafted(received: bytes, request: Request) -> HttpResponse:
 
 
 def _handed_in(
-    partner: Partner, document: bytes, opening: bytes, statement: bytes, content_type: str | None
+    partner: Partner,
+    document: bytes,
+    opening: bytes,
+    statement: bytes,
+    content_type: str | None,
+    drafted: UUID | None = None,
 ) -> Response:
+    """`drafted`: the id that this node gave it, and that a new draft of it keeps."""
     said_by = statements.open_statement(statement).issuer
     if said_by != partner.gln:
         raise NotAllowed(
@@ -183,7 +192,8 @@ def _handed_in(
     try:
         done = capture.capture(document, opening, statement, content_type=content_type, now=timezone.now())
     except StaleHead as stale:
-        again = capture.draft(document, partner, content_type=content_type, now=timezone.now())
+        now = timezone.now()
+        again = capture.draft(document, partner, content_type=content_type, now=now, submission=drafted)
         stale.draft = json.loads(bytes(again.draft))  # type: ignore[attr-defined]
         raise
     location = reverse("submission", kwargs={"submission": done.submission.submission})
@@ -264,8 +274,21 @@ class Verification(Resource):
     @schema.verify
     def get(self, request: Request) -> Response:
         """Is this pack what it says it is, and may it be dispensed?"""
-        answer = verify(_asked(request), _reader(request), _purpose(request, Purpose.VERIFICATION), now=timezone.now())
-        return Response(serializers.answered(answer))
+        pack, reader, purpose = _asked(request), _reader(request), _purpose(request, Purpose.VERIFICATION)
+        if elsewhere := _flag(request, "elsewhere"):
+            _demand_known(reader)
+        members = serializers.answered(verify(pack, reader, purpose, now=timezone.now()))
+        if elsewhere and reader is not None:
+            members["elsewhere"] = serializers.said_elsewhere(
+                verify_elsewhere(pack, reader, purpose, now=timezone.now())
+            )
+        return Response(members)
+
+
+def _demand_known(reader: Partner | None) -> None:
+    """Others are asked in somebody's name."""
+    if reader is None:
+        raise NotAuthenticated
 
 
 class Bundle(Resource):
@@ -293,11 +316,38 @@ class Openings(Resource):
         return StreamingHttpResponse(map(serializers.line, found), content_type="application/x-ndjson")
 
 
+# ---- labels ---------------------------------------------------------------------------------------------------------
+
+
+class Labels(Resource):
+    parser_classes = (JsonDocument,)
+
+    @schema.labels
+    def post(self, request: Request) -> HttpResponse:
+        """Labels to print. Nothing is stored: what is on them is said by whoever asks."""
+        from ..labels.job import Job  # only a process that prints loads what draws
+        from ..labels.pdf import draw
+
+        today = timezone.now().date()
+        made = draw(Job.parse(body(request), today, most=MOST_LABELS), today)
+        headers = {"Content-Disposition": 'attachment; filename="labels.pdf"'}
+        return HttpResponse(made, content_type="application/pdf", headers=headers)
+
+
+# ---- what is asked --------------------------------------------------------------------------------------------------
+
+
 def _parameter(request: Request, name: str) -> str | None:
     text = request.query_params.get(name)
     if text is not None and (len(text) > LONGEST or "\0" in text):
         raise RequestError("not a value for this parameter", code="malformed_parameter", where=name)
     return text
+
+
+def _flag(request: Request, name: str) -> bool:
+    if (text := _parameter(request, name)) not in (None, "", "1"):
+        raise RequestError("neither 1 nor left out", code="malformed_parameter", where=name, expected="1")
+    return text == "1"
 
 
 def _after(request: Request) -> int:
@@ -314,7 +364,7 @@ def _after(request: Request) -> int:
 
 def _asked(request: Request) -> str | ElementString:
     """What was scanned, or the four elements one by one: what is asked otherwise has no answer that looks like one."""
-    known = ("scan", *ELEMENTS, "purpose")
+    known = ("scan", *ELEMENTS, "purpose", "elsewhere")
     for name in request.query_params:
         if name not in known:
             expected = ", ".join(known)

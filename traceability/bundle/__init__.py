@@ -7,6 +7,7 @@ rights.py      step 5: keys, prefixes, delegations, from index to index of the l
 links.py       step 9: leaf by leaf through every container
 possession.py  step 11: who possessed it, and who spoke
 report.py      what came of it
+shipment.py    the same of one event that ships, with all that it shipped down to the last unit
 """
 
 from .build import CannotProve, EventSource, Profile, Source, build, find_leaf

@@ -1,6 +1,6 @@
 """From what a node stores to a bundle: which leaves are shown, and the paths that lead from them to the log."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -107,20 +107,32 @@ def find_leaf(
 
 
 def _hop(source: Source, profile: Profile, gtin: str | None) -> Hop:
-    events = tuple(_shown(each, source, profile) for each in source.events)
-    path = tuple(multiproof(source.event_leaves, [event.position for event in events]))
-    header, header_path = _header(source, profile, gtin)
-    return Hop(source.entered, events, path, header, header_path)
+    parties = {gln_of(str(party)) for each in source.events for party in _parties(each.event)}
+
+    def shows(name: str) -> bool:
+        return profile is Profile.REGULATOR or _is_for_partners(name, gtin, parties)
+
+    def shows_field(_: EventSource, name: str) -> bool:
+        return profile is Profile.REGULATOR or name == "ilmd"
+
+    return hop_of(source, header=shows, fields=shows_field)
 
 
-def _shown(source: EventSource, hop: Source, profile: Profile) -> Shown:
+def hop_of(source: Source, *, header: Callable[[str], bool], fields: Callable[[EventSource, str], bool]) -> Hop:
+    """One submission, with what these say is shown: of its header by name, and of each event's fields."""
+    events = tuple(_shown(each, source, fields) for each in source.events)
+    path = tuple(multiproof(source.event_leaves, sorted(event.position for event in events)))
+    return Hop(source.entered, events, path, *_header(source, header))
+
+
+def _shown(source: EventSource, hop: Source, shows: Callable[[EventSource, str], bool]) -> Shown:
     position, event, told = source.position, source.event, hop.opening.told[source.position]
     named = [Leaf(kind, epc, None, None, stored) for epc, (kind, stored) in source.leaves.items()]
     leaves = [leaf_hash(leaf) for leaf in event_leaves(event, told, hop.opening, position, named)]
     root = len(leaves), root_of(leaves)
     if event_leaf(root) != hop.event_leaves[position]:
         raise CannotProve("not the event that was signed", where=f"event {position}")
-    fields = _fields(source, hop.opening, profile)
+    fields = _fields(source, hop.opening, shows)
     items = _items(source, hop.opening)
     return Shown(
         position=position,
@@ -134,21 +146,20 @@ def _shown(source: EventSource, hop: Source, profile: Profile) -> Shown:
     )
 
 
-def _fields(source: EventSource, opening: Opening, profile: Profile) -> tuple[Named, ...]:
+def _fields(source: EventSource, opening: Opening, shows: Callable[[EventSource, str], bool]) -> tuple[Named, ...]:
     parent_shown = any(kind == "p" for kind, _ in source.leaves.values())
     fields = fields_of(source.event, parent_shown=parent_shown)
-    wanted = fields.keys() if profile is Profile.REGULATOR else {"ilmd"}
     salt = salts(opening.fields, "event", source.position, "fields")
     return tuple(
         Named(index, salt(name), name, encode(value).decode())
         for index, (name, value) in enumerate(fields.items(), 1)  # the core is leaf 0
-        if name in wanted
+        if shows(source, name)
     )
 
 
 def _items(source: EventSource, opening: Opening) -> tuple[Item, ...]:
     """What is shown of the items tree, in its order."""
-    hashes = sorted(stored for _, stored in source.leaves.values())
+    hashes = {leaf: index for index, leaf in enumerate(sorted(stored for _, stored in source.leaves.values()))}
     salt = salts(opening.items, "event", source.position, "items")
     items = []
     for leaf in source.shown:
@@ -156,7 +167,7 @@ def _items(source: EventSource, opening: Opening) -> tuple[Item, ...]:
             raise CannotProve("not a leaf that was signed", where=leaf.epc, found=leaf.hash.hex())
         stated = isinstance(leaf.content, tuple)  # else nobody has stated the leaves among which it would have one
         place = _place(*source.inside[leaf.epc]) if stated and leaf.epc in source.inside else None
-        index = hashes.index(leaf.hash)
+        index = hashes[leaf.hash]
         items.append(Item(index, leaf.kind, salt(leaf.epc), leaf.epc, leaf.content, leaf.prev, place))
     return tuple(sorted(items, key=lambda item: item.index))
 
@@ -167,14 +178,13 @@ def _place(leaf: bytes, inside: Collection[bytes]) -> Place:
     return Place(index, tuple(multiproof(leaves, [index])))
 
 
-def _header(source: Source, profile: Profile, gtin: str | None) -> tuple[tuple[Named, ...], Path]:
+def _header(source: Source, shows: Callable[[str], bool]) -> tuple[tuple[Named, ...], Path]:
     names = sorted(source.header, key=name_order)
     salt = salts(source.opening.fields, "header")
-    parties = {gln_of(str(party)) for each in source.events for party in _parties(each.event)}
     shown = tuple(
         Named(index, salt(name), name, encode(source.header[name]).decode())
         for index, name in enumerate(names)
-        if profile is Profile.REGULATOR or _is_for_partners(name, gtin, parties)
+        if shows(name)
     )
     if not shown:
         return (), ()

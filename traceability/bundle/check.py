@@ -33,7 +33,7 @@ from ..statements import Status as StatusStatement
 from ..submission import ELSEWHERE, begins
 from .links import Links, is_testimony
 from .possession import Possession, Telling
-from .report import PASSED_ON, BundleRefused, Failure, HopReport, Note, Report, Step
+from .report import PASSED_ON, BundleRefused, Failure, HopReport, Note, Numbered, Report, Step
 from .rights import Rights
 from .value import Bundle, Hop, Path, Segment, Shown
 
@@ -82,6 +82,7 @@ class _Told:
             event_time_zone_offset=str(core["eventTimeZoneOffset"]),
             action=Action(str(core["action"])),
             biz_step=cast("str | None", core.get("bizStep")),
+            disposition=cast("str | None", core.get("disposition")),
             sources=_parties(core, "sources"),
             destinations=_parties(core, "destinations"),
             error_declaration=cast("Mapping[str, JSON] | None", core.get("errorDeclaration")),
@@ -103,6 +104,8 @@ class _Told:
 
 class _Examination:
     """Carries what the steps have found from one to the next."""
+
+    step: Numbered
 
     def __init__(self, data: bytes, policy: Policy) -> None:
         self.data = data
@@ -133,12 +136,16 @@ class _Examination:
             witnessed=head.witnesses if head else {},
         )
 
-    def _failure(self) -> Failure | None:
+    def _steps(self) -> Iterator[tuple[Numbered, Callable[[], None]]]:
         steps = (
             self._read, self._policy, self._checkpoint, self._entries, self._keys, self._statements,
             self._events, self._leaves, self._links, self._commissioning, self._handoffs, self._status,
         )  # fmt: skip
-        for self.step, take in zip(Step, steps, strict=True):
+        return zip(Step, steps, strict=True)
+
+    def _failure(self) -> Failure | None:
+        for step, take in self._steps():
+            self.step = step
             try:
                 take()
             except (DocumentError, LogError, Refusal) as error:
@@ -485,7 +492,7 @@ class _Examination:
         if status.status == PASSED_ON:
             self._note("passed_on", "It has been passed on: what became of it since is not told.", amber=True)
         if status.holds:
-            self._note("held", f"A stop lies over it: {', '.join(status.holds)}.", amber=True)
+            self._note("held", f"On hold: {', '.join(status.holds)}. It is not to be dispensed.", amber=True)
 
     # ---- what is said of it ---------------------------------------------------------------------------------------
 

@@ -9,12 +9,10 @@ from typing import NoReturn, TypeAlias
 
 from partners.gs1.identifiers import gln_of
 
-from ..custody import MOVES, SIGNED_BY_PARTY, STAYS, TERMINAL, Status, Voice, step_of
+from ..custody import ENDS, MOVES, RECEIVES, SIGNED_BY_PARTY, STAYS, TERMINAL, Status, Voice, step_of
 from ..custody import Step as Move
 from ..epcis.events import Event
 from .report import BundleRefused, Note, Step
-
-ENDS = {Move.DISPENSE: Status.DISPENSED, Move.DECOMMISSION: Status.DECOMMISSIONED}
 
 Signs: TypeAlias = Callable[[str, int], bool]
 """Whether a party, by GLN, had a key in force when the event of this number was logged, as far as is shown."""
@@ -77,6 +75,8 @@ class Possession:
             self._refuse("after_the_end", f"told after it was {self.status}")
         if move is Move.COMMISSION and self.status is not None:
             self._refuse("unlawful_move", "commissioned, and known before", found=self.status)
+        if move is Move.VOID:
+            self._called_off()
         if told.voice in SIGNED_BY_PARTY:
             self._by_party(move)
         else:
@@ -87,10 +87,21 @@ class Possession:
             self.implied.setdefault(told.number, []).append(f"received by {told.party}")
         self._settle(move, received)
 
+    def _called_off(self) -> None:
+        """Whoever tells of it, a shipment is called off by its sender, while it is on its way; or it is the first that
+        others tell of an item."""
+        if self.status is None:
+            return
+        if self.status is not Status.IN_TRANSIT:
+            self._refuse("unlawful_move", "no shipment to call off", expected=Status.IN_TRANSIT, found=self.status)
+        if self.told.party != self.holder:
+            detail, found = "called off by who did not send it", self.told.party
+            self._refuse("not_sender", detail, expected=self.holder, found=found)
+
     def _by_party(self, move: Move) -> None:
         told = self.told
         if self.status is Status.IN_TRANSIT and self.consignee is not None:
-            if move is Move.OBSERVE and told.party == self.holder:
+            if move in (Move.OBSERVE, Move.VOID, Move.RETURN) and told.party == self.holder:
                 return
             self._is_of(self.consignee, "not_consignee", "taken by whom it was not sent to")
         elif self.status is not None:
@@ -102,11 +113,11 @@ class Possession:
             self._refuse("consignee_missing", "a shipment says to whom")
 
     def _whose_act(self, move: Move) -> None:
-        """The source possessor ships, the destination possessor receives, whoever tells of it."""
+        """The source possessor ships and calls off, the destination possessor receives, whoever tells of it."""
         event = self.told.event
-        if move is Move.SHIP:
+        if move in (Move.SHIP, Move.VOID):
             self._is_of(Parties.of(event.sources, "source"), "not_source", "sent by who is not its source")
-        elif move is Move.RECEIVE:
+        elif move in RECEIVES:
             destination = Parties.of(event.destinations, "destination")
             self._is_of(destination, "not_destination", "received by who is not its destination")
 
@@ -140,11 +151,12 @@ class Possession:
 
     def _is_taken_over(self, consignee: Parties, move: Move) -> bool:
         """A consignee that does more than receive has taken over, and what it does is not the sender's any more."""
-        return move is not Move.RECEIVE and consignee.may_mean(self.told.party, self.holder)
+        return move not in (*RECEIVES, Move.VOID) and consignee.may_mean(self.told.party, self.holder)
 
     def _receives(self, move: Move) -> bool:
         """Implied: a consignee that does more than look at a whole shipment has received."""
-        if self.consignee is None or move is Move.RECEIVE or (move is Move.OBSERVE and not self.told.taken_out):
+        told = move in RECEIVES or move is Move.VOID  # that it came to somebody, or to nobody
+        if self.consignee is None or told or (move is Move.OBSERVE and not self.told.taken_out):
             return False
         operates = not self.consignee.exact and self.told.party != self.holder
         return operates or self.told.party in self.consignee.possessors

@@ -67,7 +67,7 @@ class Verdict(StrEnum):
 class Note:
     """Something that the reader should know of a step that holds; amber where it qualifies the answer."""
 
-    step: Step
+    step: Numbered
     code: str
     sentence: str
     amber: bool = True
@@ -105,12 +105,15 @@ class HopReport:
 class Failure:
     """Why a step does not hold."""
 
-    step: Step
+    step: Numbered
     code: str
     detail: str
     where: str | None
     expected: str | None
     found: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"step": int(self.step)}
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,7 @@ class Report:
                 {"number": int(step), "name": step.name.lower(), "sentence": step.sentence, "result": result.value}
                 for step, result in self.steps
             ],
-            "failure": self.failure and {**asdict(self.failure), "step": int(self.failure.step)},
+            "failure": self.failure and self.failure.as_json(),
             "notes": [{**asdict(note), "step": int(note.step)} for note in self.notes],
             "hops": [{**asdict(hop), "signed": hop.signed} for hop in self.hops],
         }

@@ -12,14 +12,16 @@ from ..rules import PROPOSED, InForce, NotGoverned, Rules, named
 from ..statements import (
     BY_NODE,
     OF_ITSELF,
+    OFF_BUNDLES,
     Approval,
     Delegation,
+    Hold,
     Key,
     KeyRevocation,
-    Location,
     Opened,
     Prefix,
     Registration,
+    Release,
     Revocation,
     b64,
     entry,
@@ -29,6 +31,8 @@ from .report import BundleRefused
 from .value import Entered
 
 R = TypeVar("R", bound=Registration)
+RELIED_ON_BY_NONE = (*BY_NODE, *OFF_BUNDLES)
+"""What the node says itself, and what no bundle rests on."""
 
 
 @dataclass
@@ -47,8 +51,9 @@ class Granted:
 class Rights:
     """What the statements relied on grant. They are told in the order of the log."""
 
-    def __init__(self, policy: Policy, origin: str) -> None:
-        self.origin = origin
+    def __init__(self, policy: Policy, origin: str, off: tuple[type[Registration], ...] = RELIED_ON_BY_NONE) -> None:
+        """`off`: kinds of statements that are none of this."""
+        self.origin, self.off = origin, off
         governance = policy.governance
         self.rules = Rules(
             InForce(
@@ -65,7 +70,7 @@ class Rights:
         """Take one statement. Raises `BundleRefused` unless it is signed by who may say what it says."""
         opened = open_statement(entered.envelope)
         statement = opened.payload
-        if not isinstance(statement, Registration) or isinstance(statement, (*BY_NODE, Location)):
+        if not isinstance(statement, Registration) or isinstance(statement, self.off):
             self._refuse(entered, "not_relied_on", "not a statement about a key or a right", found=statement.kind())
         if statement.log != self.origin:
             self._refuse(entered, "wrong_log", "for another log", expected=self.origin, found=statement.log)
@@ -78,7 +83,7 @@ class Rights:
         match statement:
             case KeyRevocation():
                 self._revoke_key(statement, granted, by_authority)
-            case Revocation():
+            case Revocation() | Release():
                 self._revoke(statement, granted, by_authority)
             case _:
                 self._grant(granted, by_authority)
@@ -124,9 +129,9 @@ class Rights:
         self._end(revoked, by)
         revoked.compromised = statement.compromised
 
-    def _revoke(self, statement: Revocation, by: Granted, by_authority: bool) -> None:
+    def _revoke(self, statement: Revocation | Release, by: Granted, by_authority: bool) -> None:
         revoked = self.granted.get(bytes.fromhex(statement.entry))
-        if revoked is None or revoked.opened.payload.about != statement.about:
+        if revoked is None or revoked.opened.payload.about != statement.about or not _ends(statement, revoked):
             self._refuse(by.entered, "nothing_to_revoke", "revokes what is not shown", found=statement.entry)
         acts_for = isinstance(revoked.opened.payload, Delegation) and by.opened.issuer == statement.about
         if not by_authority and by.opened.issuer != revoked.opened.issuer and not acts_for:
@@ -181,3 +186,8 @@ class Rights:
 
     def _refuse(self, entered: Entered, code: str, detail: str, **seen: str | None) -> NoReturn:
         raise BundleRefused(detail, code=code, where=f"entry {entered.index}", **seen)
+
+
+def _ends(statement: Revocation | Release, given: Granted) -> bool:
+    """A hold is released, all else is revoked."""
+    return isinstance(statement, Release) is isinstance(given.opened.payload, Hold)

@@ -261,9 +261,9 @@ def _write_item(item: Item, numbers: dict[str, int]) -> list[Any]:
 T = TypeVar("T")
 
 
-def _loads(data: bytes) -> Any:
-    if len(data) > MAX_SIZE:
-        raise MalformedBundle("too large", expected=f"at most {MAX_SIZE} bytes", found=f"{len(data)} bytes")
+def _loads(data: bytes, most: int = MAX_SIZE) -> Any:
+    if len(data) > most:
+        raise MalformedBundle("too large", expected=f"at most {most} bytes", found=f"{len(data)} bytes")
     try:
         return cbor2.loads(data, max_depth=16, allow_indefinite=False, allow_duplicate_keys=False)
     except (cbor2.CBORDecodeError, ValueError, TypeError, ArithmeticError) as error:

@@ -1,12 +1,13 @@
 """The papers of the demonstration: numbers, packs, and the file of a sender who is not on the node."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from partners.gs1.element_string import ElementString
 from partners.gs1.identifiers import Sgtin, Sscc, check_digit
+from traceability.dscsa.statements import affirmation
 
 
 def gln(prefix: str, number: int) -> str:
@@ -47,6 +48,12 @@ OFF_NODE_PREFIX = "9521099"
 OFF_NODE = gln(OFF_NODE_PREFIX, 1)
 
 
+def sold(members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The other members of a document by which something is sold: its seller affirms the transaction statement."""
+    around = dict(members or {})
+    return around | {"epcisHeader": around.get("epcisHeader", {}) | affirmation()}
+
+
 def master_data(prefix: str, maker: str, names: Sequence[str]) -> dict[str, Any]:
     """The document's header: what the products are called (EPCIS 2.0 section 9.3)."""
     mda = "urn:epcglobal:cbv:mda#"
@@ -55,6 +62,7 @@ def master_data(prefix: str, maker: str, names: Sequence[str]) -> dict[str, Any]
             "id": f"https://id.gs1.org/01/{gtin(prefix, item)}",
             "attributes": [
                 {"id": f"{mda}regulatedProductName", "attribute": name},
+                {"id": f"{mda}strengthDescription", "attribute": " ".join(name.split()[1:])},
                 {"id": f"{mda}manufacturerOfTradeItemPartyName", "attribute": maker},
             ],
         }
@@ -62,6 +70,20 @@ def master_data(prefix: str, maker: str, names: Sequence[str]) -> dict[str, Any]
     ]
     vocabulary = {"type": "urn:epcglobal:epcis:vtype:EPCClass", "vocabularyElementList": elements}
     return {"epcisHeader": {"epcisMasterData": {"vocabularyList": [vocabulary]}}}
+
+
+FORMS = ("TABLET", "CAPSULE", "TABLET, FILM COATED")
+
+
+def products(prefix: str, maker: str, names: Sequence[str]) -> bytes:
+    """What the maker tells of its products, as CSV. The labeler codes of the NDCs are nobody's."""
+    lines = ["gtin,ndc,name,strength,dosage_form,container_size,labeler,level"]
+    for item, name in enumerate(names, 1):
+        _, _, strength = name.partition(" ")
+        ndc, form = f"999{prefix[-2:]}-{item:03d}-30", FORMS[item % len(FORMS)]
+        told = (gtin(prefix, item), ndc, name, strength, f'"{form}"', f'"30 {form} in 1 BOTTLE"', maker, "unit")
+        lines.append(",".join(told))
+    return "\n".join(lines).encode()
 
 
 def off_node_file(time: datetime, receiver: str, serial: Callable[[], str]) -> tuple[list[Pack], str, bytes]:

@@ -13,21 +13,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from django.conf import settings
 
-from ledger.tlog.cose import PrivateKey
+from ledger.tlog.cose import Algorithm, PrivateKey, PublicKey
 from partners.gs1.identifiers import Sgtin
-from partners.models import ApiToken, Role
-from traceability import authorities
+from partners.models import ApiToken, CustodialKey, Role
+from traceability import authorities, custodial, moving
 from traceability.admitting import admit
 from traceability.client import Node, NodeRefused
-from traceability.statements import Key, KeyAlgorithm, Licence, Prefix
+from traceability.moving import Move
+from traceability.statements import Hold, HoldKind, Key, KeyAlgorithm, Licence, Prefix
 from traceability.telling import Members, Teller, document
 from traceability.trust import own_policy
 
-from .documents import OFF_NODE, OFF_NODE_PREFIX, Pack, gln, gtin, master_data, off_node_file, sscc
+from .documents import OFF_NODE, OFF_NODE_PREFIX, Pack, gln, gtin, master_data, off_node_file, products, sold, sscc
 
+IMPORT = "/api/v1/products/import"
 SERIAL_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that reads like something else
 
 #: (number, name, role, company prefix if it makes anything)
@@ -72,6 +75,7 @@ class Party:
     prefix: str = ""
     key: PrivateKey = field(default_factory=PrivateKey.generate)
     node: Node = field(init=False)
+    held: CustodialKey | None = None  # what the node signs with on the pages, where this party is looked as
 
     @property
     def teller(self) -> Teller:
@@ -94,6 +98,7 @@ class Story:
         self.cast: dict[int, Party] = {}
         self.packs: list[dict[str, str]] = []
         self.summary: dict[str, Any] = {}
+        self.in_stock: list[str] = []  # cases that Harbor Wholesale has left
 
     def later(self, **time: float) -> datetime:
         self.time += timedelta(**(time or {"minutes": 10}))
@@ -108,6 +113,8 @@ class Story:
             party = Party(self, partner.gln, name, role, prefix)
             _, token = ApiToken.issue(partner, "demo", now=datetime.now(UTC))
             party.node = Node(self.address, token)
+            if role not in (Role.OPERATOR, Role.REGULATOR):
+                party.held = custodial.make(partner, now=datetime.now(UTC))
             self.cast[number] = party
             keys = self.folder / "parties"
             keys.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -132,6 +139,10 @@ class Story:
         self.dispensed(packs[1])
         self.say("Hilltop Drugs is offered a pack with a serial number that Corner Pharmacy holds")
         self.cloned(packs[2])
+        self.say("Aurelia recalls one pack, which is on Corner Pharmacy's shelf")
+        self.recalled(packs[3])
+        self.say("Harbor Wholesale sends another case to Corner Pharmacy, which can be received on the page for that")
+        self.on_its_way()
         self.unknown()
         self.say("Lakeside Pharmacy hands in the file of a sender who is not on this node")
         self.reported()
@@ -145,15 +156,16 @@ class Story:
         for party in self.cast.values():
             if party is office:
                 continue
-            public = party.key.public
-            said = Key(
-                about=party.gln,
-                kid=public.kid,
-                alg=KeyAlgorithm.ED25519,
-                public=public.raw,
-                **office.node.said_by(office.gln),
-            )
-            office.node.register(said, office.key)
+            held = PublicKey(Algorithm(party.held.alg), bytes(party.held.public)) if party.held else None
+            for public in (party.key.public, held) if held else (party.key.public,):
+                said = Key(
+                    about=party.gln,
+                    kid=public.kid,
+                    alg=KeyAlgorithm.ED25519,
+                    public=public.raw,
+                    **office.node.said_by(office.gln),
+                )
+                office.node.register(said, office.key)
             if party.role is not Role.REGULATOR:
                 self.license(party.gln, party.role)
             if party.prefix:
@@ -180,13 +192,20 @@ class Story:
         office.node.register(said, office.key)
 
     def stock(self) -> None:
-        """A small lot of every product; its name goes in the document's master data."""
+        """A small lot of every product; its name goes in the document's master data, and what else it is by CSV."""
         for number, names in PRODUCTS.items():
             maker, events = self.cast[number], []
+            self.describe(maker, names)
             for item, _ in enumerate(names, 1):
                 lot = self._lot(maker, item, 12)
                 events.append(self._commissioning(maker, lot))
             maker.tells(*events, **master_data(maker.prefix, maker.name, names))
+
+    def describe(self, maker: Party, names: Sequence[str]) -> None:
+        """What its products are: looked at first, as anybody would."""
+        table, kind = products(maker.prefix, maker.name, names), {"Content-Type": "text/csv"}
+        shown = maker.node.ask("POST", IMPORT, content=table, headers=kind).json()
+        maker.node.ask("POST", f"{IMPORT}?apply={shown['digest']}", content=table, headers=kind)
 
     def main_job(self) -> list[Pack]:
         """Commissioned, packed, on a pallet, shipped, received, unpacked, shipped, received, unpacked."""
@@ -201,18 +220,29 @@ class Story:
             *(tell.packing(units, case, self.later()) for units, case in zip(inside, cases, strict=True)),
             tell.packing(cases, pallet, self.later()),
             tell.shipping([pallet], self.later(hours=5), to=wholesaler.gln),
-            **master_data(maker.prefix, maker.name, PRODUCTS[11]),
+            **sold(master_data(maker.prefix, maker.name, PRODUCTS[11])),
         )
         wholesaler.tells(wholesaler.teller.receiving([pallet], self.later(days=1), sender=maker.gln))
         wholesaler.tells(
             wholesaler.teller.unpacking(cases, pallet, self.later(hours=1)),
             wholesaler.teller.shipping(cases[:1], self.later(hours=4), to=pharmacy.gln),
+            **sold(),
         )
         pharmacy.tells(
             pharmacy.teller.receiving(cases[:1], self.later(hours=20), sender=wholesaler.gln),
             pharmacy.teller.unpacking(inside[0], cases[0], self.later()),
         )
+        self.in_stock = cases[1:]
         return packs
+
+    def on_its_way(self) -> None:
+        """For whoever looks as Corner Pharmacy, and tries to receive it."""
+        wholesaler, pharmacy = self.cast[21], self.cast[31]
+        move = Move.parse(
+            {"move": "ship", "epcs": [*self.in_stock[:1]], "to": pharmacy.gln, "purchase_order": "CP-1042"},
+            self.time.date(),
+        )
+        wholesaler.hands_in(moving.document([move], wholesaler.gln, self.later(hours=1), uuid4()))
 
     def good(self, pack: Pack) -> None:
         self._show(pack, "A good pack", "Made by Aurelia, through Harbor Wholesale, on Corner Pharmacy's shelf.", 31)
@@ -231,6 +261,25 @@ class Story:
         except NodeRefused as refused:
             self.summary["clone_refused"] = refused.code
         self._show(pack, "A cloned pack", "Somebody copied its label: Hilltop Drugs was sold the same number.", 33)
+
+    def recalled(self, pack: Pack) -> None:
+        """Nobody ships or dispenses it from here on, wherever it is."""
+        maker, pharmacy, serial = self.cast[11], self.cast[31], pack.serial
+        said = Hold(
+            about=maker.gln,
+            hold=HoldKind.RECALL,
+            reason="particles found in a retained sample",
+            gtin=pack.gtin,
+            first=serial,
+            last=serial,
+            **maker.node.said_by(maker.gln),
+        )
+        maker.node.register(said, maker.key)
+        try:
+            pharmacy.tells(pharmacy.teller.dispensing([pack.epc], self.later(hours=1)))
+        except NodeRefused as refused:
+            self.summary["recalled_refused"] = refused.code
+        self._show(pack, "A recalled pack", "Aurelia has recalled it, while it stood on Corner Pharmacy's shelf.", 31)
 
     def unknown(self) -> None:
         pack = self._lot(self.cast[12], 2, 1)[0]

@@ -51,7 +51,7 @@ def sign_status_of(
         outermost=epcs[-1],
         heads=heads,
         status=PASSED_ON if passed_on else found.custody.status or UNKNOWN,
-        holds=(),
+        holds=() if passed_on else tuple(sorted({held.kind for held in found.held()})),
         keys=tuple(sorted(states.items())),
         rules=custody.VERSION,
     )

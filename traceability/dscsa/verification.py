@@ -1,6 +1,7 @@
 """Is this pack what it says it is, and may it be dispensed? One scan in, one sentence out.
 
     scan ──> element string ──> chain ──checks──> findings ──the gravest──> verdict, reason, sentence
+     └── where that leads to no pack: `partners/gs1/scanner_faults.py` says what may have happened ──> again
 
 Whoever asks without a token, or has no part in the pack, is answered only when all four elements of its product
 identifier match, and then by verdict alone: an unknown pack and one that the asker may not know of look the same. Who
@@ -15,7 +16,8 @@ import json
 import re
 from calendar import monthrange
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
@@ -24,14 +26,21 @@ from django.conf import settings
 from django.db import transaction
 
 from ledger import log
+from ledger.models import Log
 from partners import access
 from partners.access import Purpose
+from partners.descriptions import Told, believed
 from partners.gs1.element_string import ElementString, parse_scan
 from partners.gs1.errors import Gs1Error
-from partners.models import Partner
+from partners.gs1.scanner_faults import Fault, explain, is_whole, possible
+from partners.models import Description, Partner
 
+from .. import alarms
 from ..custody import TERMINAL, Status, Step
+from ..entitlement import shown_to
+from ..facts import Held
 from ..history import Chain, Custody, Hop, chain
+from ..models import Item
 
 # ---- verdicts -------------------------------------------------------------------------------------------------------
 
@@ -76,6 +85,12 @@ REASONS = {
     "unknown_unit": Reason(Verdict.UNKNOWN, "No pack with these four elements is known here."),
     "already_dispensed": Reason(Verdict.REFUSED, "A pack with this serial number has been dispensed already."),
     "decommissioned": Reason(Verdict.REFUSED, "This pack has been taken out of use."),
+    "destroyed": Reason(Verdict.REFUSED, "A pack with this serial number has been destroyed."),
+    "exported": Reason(Verdict.REFUSED, "A pack with this serial number has been exported: it is not for sale here."),
+    "stolen": Reason(Verdict.REFUSED, "This pack was reported stolen: keep it, and tell whoever reported it."),
+    "suspect": Reason(Verdict.REFUSED, "This pack is held as suspect product: keep it apart until it is cleared."),
+    "recalled": Reason(Verdict.REFUSED, "This pack has been recalled: keep it apart, and follow the recall's notice."),
+    "quarantined": Reason(Verdict.REFUSED, "This pack is in quarantine: keep it apart until it is released."),
     "lot_mismatch": Reason(Verdict.REFUSED, "The lot on the pack is not the one its manufacturer recorded."),
     "expiry_mismatch": Reason(Verdict.REFUSED, "The expiry date on the pack is not the one its manufacturer recorded."),
     "expired": Reason(Verdict.REFUSED, "This pack has expired."),
@@ -159,9 +174,11 @@ class Product:
 
     gtin: str
     serial: str
-    name: str | None  # by the master data that came with its making
+    name: str | None  # as it is described; else by the master data that came with its making
     lot: str | None
     expiry: date | None
+    described: Told | None = None  # by whoever has most right to, on the day of its making; else today
+    described_by: str | None = None  # licensee, operator or fda
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +193,10 @@ class Answer:
     hops: tuple[Hop, ...] = ()
     custody: Custody | None = None  # only for those who may see the whole chain
     inside: tuple[str, ...] = ()
+    holds: tuple[Held, ...] = ()
     witnessed: bool = False  # whether others than the operator have cosigned the log
+    verification: int | None = field(default=None, compare=False)  # number of its record: every one has another
+    fault: Fault | None = None  # what explains a scan that leads to no pack; where it is taken, the answer is to that
 
     @property
     def note(self) -> str:
@@ -242,6 +262,11 @@ class Case:
         """Whether it is where the record says: with whoever asks."""
         return self.reader is not None and self.chain.is_with(self.reader.gln)
 
+    @property
+    def in_hand(self) -> bool:
+        """Whether who asks has read all four elements off the pack, and they are right."""
+        return _incomplete(self.pack) is None and _as_recorded(self, day(self.chain.expiry)) is None
+
 
 def _made_by_licensee(case: Case) -> str | None:
     """1. Its beginning is a commissioning, by a party that may issue its GTIN, who signed it."""
@@ -299,20 +324,30 @@ def _free(case: Case) -> str | None:
     """6. It has not come to its end, and whoever asks by name has it, or is to receive it."""
     status = case.chain.custody.status
     if status in TERMINAL:
-        return "already_dispensed" if status is Status.DISPENSED else "decommissioned"
+        return "already_dispensed" if status is Status.DISPENSED else str(status)
     if case.reader is None or access.reads_all(case.reader) or case.is_here:
         return None
     return "in_transit_to_other" if status is Status.IN_TRANSIT else "held_by_other"
 
 
 def _seen_nowhere_else(case: Case) -> str | None:
-    """7. No claim to it, or to a container that it was in then, was refused because it contradicts the record."""
-    return "seen_elsewhere" if case.chain.contradicted else None
+    """7. No claim to it, or to a container that it was in then, was refused because it contradicts the record; and
+    nobody else had it in hand where the record does not have it."""
+    elsewhere = case.chain.is_seen_elsewhere(case.reader.gln if case.reader else None)
+    return "seen_elsewhere" if case.chain.contradicted or elsewhere else None
 
 
 def _by_authorized(case: Case) -> str | None:
     """8. Nobody traded it whose licences, if an authority has given it any, were not in force on that day."""
     return "partner_not_authorized" if any(hop.unauthorized for hop in case.chain.hops) else None
+
+
+_HOLDS = {"quarantine": "quarantined", "recall": "recalled", "stolen": "stolen", "suspect": "suspect"}
+
+
+def _not_on_hold(case: Case) -> str | None:
+    """9. No hold lies over it, or over what it is in."""
+    return gravest(*(_HOLDS[held.kind] for held in case.chain.held(case.pack.lot)))
 
 
 class Check(NamedTuple):
@@ -342,12 +377,16 @@ CHECKS = (
     ),
     Check(4, "linked_without_gap", _linked, Proof.BUNDLE, "Every step is linked to the one before."),
     Check(5, "in_the_log", _logged, Proof.BUNDLE, "Every statement is in the log."),
-    Check(6, "free", _free, Proof.NODE, "Neither dispensed nor taken out of use."),
-    Check(7, "not_seen_elsewhere", _seen_nowhere_else, Proof.NODE, "No claim about it contradicts the record."),
+    Check(6, "free", _free, Proof.NODE, "Neither dispensed nor taken out of use, destroyed or exported."),
+    Check(
+        7, "not_seen_elsewhere", _seen_nowhere_else, Proof.NODE,
+        "No claim about it contradicts the record, and nobody was seen with it elsewhere.",
+    ),
     Check(
         8, "partners_authorized", _by_authorized, Proof.NODE,
         "Nobody traded it without a licence in force, as far as licences are known here.",
     ),
+    Check(9, "not_on_hold", _not_on_hold, Proof.NODE, "No hold lies over it, nor over what it is in."),
 )  # fmt: skip
 
 
@@ -357,28 +396,89 @@ CHECKS = (
 def verify(
     scan: str | ElementString, reader: Partner | None, purpose: Purpose = Purpose.VERIFICATION, *, now: datetime
 ) -> Answer:
-    """What `reader`, or anybody, is told of a pack. For a reader, in one transaction with its record."""
-    answer, head = _verify(scan, reader, purpose, now), log.head()
+    """What `reader`, or anybody, is told of a pack. For a reader, only once that is recorded; where the pack cannot be
+    there, in one transaction with the alarm."""
+    found, head = _explained(scan, reader, now), log.head()
+    answer = _final(found.answer, head)
+    if reader is None or found.epc is None:  # nobody, or nothing was looked up
+        return answer
+    in_hand = found.case is not None and found.case.in_hand
+    astray = in_hand and found.case is not None and alarms.is_astray(found.case.chain, reader, purpose, now)
+    with transaction.atomic() if astray else nullcontext():
+        number = access.record(
+            reader, found.epc, "chain" if answer.epc else "verdict", purpose, now=now,
+            reason=answer.reason, in_hand=in_hand,
+        )  # fmt: skip
+        if astray and found.case is not None:
+            alarms.notice(found.case.chain, reader, number, now=now)
+    return replace(answer, verification=number)
+
+
+def _final(answer: Answer, head: Log) -> Answer:
     if head.frozen is not None and answer.verdict is Verdict.VERIFIED:  # it may have lost what would say otherwise
         answer = replace(answer, reason="record_in_doubt")
     return replace(answer, witnessed=head.witnessed)
 
 
-def _verify(scan: str | ElementString, reader: Partner | None, purpose: Purpose, now: datetime) -> Answer:
-    today = now.astimezone(settings.EXPIRY_TIME_ZONE).date()
+class Found(NamedTuple):
+    """An answer, and what it was found by."""
+
+    answer: Answer
+    epc: str | None = None  # that was looked up
+    case: Case | None = None  # None: not known, or not to be told
+
+
+#: What a scanner's fault may look like. Whatever else is said of a pack was said of that very pack.
+_MISREAD = frozenset(
+    {"scan_unreadable", "no_serial", "four_elements_needed", "unknown_unit", "lot_mismatch", "expiry_mismatch"}
+)
+
+
+def _explained(scan: str | ElementString, reader: Partner | None, now: datetime) -> Found:
+    """The answer to what came, or to what came before something happened to it."""
+    found = _answered(scan, reader, now)
+    if found.answer.reason not in _MISREAD or not (faults := possible(scan)):
+        return found
+    # Of a slip, what was meant is looked up for who is known alone: to others it would tell what they did not know.
+    asked = [each.reading for each in faults if each.reading and (each.is_transmission or reader is not None)]
+    fault = explain(faults, known := _known(asked, day_at(now)))
+    if fault is None:
+        return found
+    if fault.taken and fault.reading is not None:
+        found = _answered(fault.reading, reader, now)
+    elif fault.reading in known:
+        found = found._replace(epc=fault.reading.uri)  # that there is such a pack is what the reader is told
+    return found._replace(answer=replace(found.answer, fault=fault))
+
+
+def _known(readings: list[ElementString], today: date) -> set[ElementString]:
+    """Those that are packs by all four elements: nobody is told of one that could not have been asked for as it is."""
+    whole = {reading for reading in readings if reading.gtin and is_whole(reading)}
+    if not whole:
+        return set()
+    rows = Item.objects.filter(epc__in={reading.uri for reading in whole}, status__isnull=False)
+    told = {(epc, lot, day(expiry)) for epc, lot, expiry in rows.values_list("epc", "begun__lot", "begun__expiry")}
+    return {each for each in whole if (each.uri, each.lot, _expires(each, today)) in told}
+
+
+def _expires(pack: ElementString, today: date) -> date | None:
+    try:
+        return pack.expiry(today)
+    except Gs1Error:
+        return None
+
+
+def _answered(scan: str | ElementString, reader: Partner | None, now: datetime) -> Found:
     try:
         pack = parse_scan(scan) if isinstance(scan, str) else scan
-        epc, expiry = pack.uri, pack.expiry(today)
+        epc, expiry = pack.uri, pack.expiry(day_at(now))
     except Gs1Error as error:
-        return Answer("scan_unreadable", detail=f"({error})")
+        return Found(Answer("scan_unreadable", detail=f"({error})"))
     if epc is None or not (pack.serial or pack.sscc):
-        return Answer("no_serial")
-    if reader is None:
-        return _incomplete(pack) or _look_up(pack, epc, expiry, None, today)
-    with transaction.atomic():
-        answer = _look_up(pack, epc, expiry, reader, today)
-        access.record(reader, epc, "chain" if answer.epc else "verdict", purpose, now=now)
-    return answer
+        return Found(Answer("no_serial"))
+    if reader is None and (incomplete := _incomplete(pack)):
+        return Found(incomplete)
+    return _look_up(pack, epc, expiry, reader, now)
 
 
 def _incomplete(pack: ElementString) -> Answer | None:
@@ -388,22 +488,21 @@ def _incomplete(pack: ElementString) -> Answer | None:
     return None if pack.gtin and pack.serial and pack.lot and pack.expiry_raw else Answer("four_elements_needed")
 
 
-def _look_up(pack: ElementString, epc: str, expiry: date | None, reader: Partner | None, today: date) -> Answer:
+def day_at(now: datetime) -> date:
+    """The day by which packs expire: where it ends last."""
+    return now.astimezone(settings.EXPIRY_TIME_ZONE).date()
+
+
+def _look_up(pack: ElementString, epc: str, expiry: date | None, reader: Partner | None, now: datetime) -> Found:
     found, incomplete = chain(epc), _incomplete(pack)
+    shown = () if reader is None else shown_to(reader, epc, found, now=now)
     if found is not None and found.custody.status is not None:
-        case = Case(pack, expiry, reader, today, found, shown_to(reader, found))
+        case = Case(pack, expiry, reader, day_at(now), found, shown)
         if case.shown:
-            return _full(case)
+            return Found(_full(case), epc, case)
         if incomplete is None and _as_recorded(case, day(found.expiry)) is None:
-            return Answer(_reason(case), _product(case))
-    return incomplete or Answer("unknown_unit")
-
-
-def shown_to(reader: Partner | None, chain: Chain) -> tuple[Hop, ...]:
-    """As much of the chain as the reader may see; nothing without a part in it."""
-    if reader is None:
-        return ()
-    return chain.hops if access.reads_all(reader) else chain.shown_to(reader.gln)
+            return Found(Answer(_reason(case), _product(case)), epc, case)
+    return Found(incomplete or Answer("unknown_unit"), epc)
 
 
 def _reason(case: Case) -> str:
@@ -424,6 +523,7 @@ def _full(case: Case) -> Answer:
         hops=shown,
         custody=chain.custody if whole else None,
         inside=chain.inside if whole else (),
+        holds=chain.held(case.pack.lot) if whole else (),
     )
 
 
@@ -431,4 +531,17 @@ def _product(case: Case) -> Product | None:
     gtin, serial = case.pack.gtin, case.pack.serial
     if gtin is None or serial is None:
         return None
-    return Product(gtin, serial, product_name(case.chain.header, gtin), case.chain.lot, day(case.chain.expiry))
+    told = _described(case)
+    name = told.name if told else product_name(case.chain.header, gtin)
+    return Product(gtin, serial, name, case.chain.lot, day(case.chain.expiry), told, _teller(told) if told else None)
+
+
+def _described(case: Case) -> Told | None:
+    """A pack is what it was called when it was made, whatever its product is called since."""
+    begun, told, operator = case.chain.begun, case.chain.described, settings.OPERATOR_GLN
+    made = believed(told, begun.time.date(), operator) if told and begun else None
+    return made or believed(told, case.today, operator)
+
+
+def _teller(told: Told) -> str:
+    return "licensee" if told.licensed else "fda" if told.told_by == Description.FDA else "operator"

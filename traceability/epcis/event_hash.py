@@ -31,7 +31,12 @@ Writer: TypeAlias = Callable[[Any], str]
 
 def event_hash(event: Event) -> str:
     """`ni:///sha-256;<64 hex digits>?ver=CBV2.0`."""
-    return f"ni:///sha-256;{sha256(pre_hash(event).encode()).hexdigest()}?ver=CBV2.0"
+    return f"ni:///sha-256;{event_digest(event).hex()}?ver=CBV2.0"
+
+
+def event_digest(event: Event) -> bytes:
+    """The 32 bytes of it."""
+    return sha256(pre_hash(event).encode()).digest()
 
 
 def pre_hash(event: Event) -> str:

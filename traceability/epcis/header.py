@@ -20,6 +20,8 @@ from .values import WHITE_SPACE, Raw, wrong_type
 
 #: GS1 US, Applying GS1 Standards for DSCSA: the transaction statement and the guideline's version.
 HEALTHCARE = "http://epcis.gs1us.org/hc/ns"
+LEGAL_NOTICE = "Seller has complied with each applicable subsection of FDCA Sec. 581(27)(A)-(G)."
+"""What a sender affirms with a shipment (21 U.S.C. 360eee(27), in the words of GS1 US's guideline)."""
 
 #: Canonical identifiers that master data describes, and the kind that a header name begins with. What is finer than
 #: the GTIN or GLN stays behind it, so that two docks of one site keep a description each.

@@ -23,7 +23,15 @@ def parse(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Document:
     """Read a document, or a query document, in JSON-LD. Raises `DocumentError`."""
     check_size(data, limits)
     try:
-        return _document(an_object(_loads(_decoded(data)), "the document"), limits)
+        return _document(an_object(read(data), "the document"), limits)
+    except RecursionError:
+        raise DocumentError("nested too deep", code="too_deep") from None
+
+
+def read(data: bytes) -> Raw:
+    """Any JSON, as strictly. Raises `DocumentError`."""
+    try:
+        return _loads(_decoded(data))
     except RecursionError:
         raise DocumentError("nested too deep", code="too_deep") from None
 

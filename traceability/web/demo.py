@@ -11,14 +11,15 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
 
+from partners.access import Purpose
 from partners.gs1.element_string import parse_scan
 from partners.models import Partner
 
 from ..dscsa.verification import Verdict
-from ..labels import datamatrix_svg
+from ..labels.symbols import datamatrix_svg
 from ..trust import own_policy
 from .forms import LookAsForm
-from .page import LOOKING_AS, page
+from .page import LOOKING_AS, SIGNED_IN, page
 from .refusals import View, acts, reads
 from .timeline import People
 from .views import answered
@@ -102,8 +103,11 @@ def look_as(request: HttpRequest) -> HttpResponse:
     form = LookAsForm(request.POST)
     chosen = form.cleaned_data if form.is_valid() else {}
     party = chosen.get("party")
+    request.session.pop(SIGNED_IN, None)
     request.session[LOOKING_AS] = party and party.gln
-    return answered(request, chosen["scan"]) if chosen.get("scan") else redirect("scan")
+    if not chosen.get("scan"):
+        return redirect("scan")
+    return answered(request, chosen["scan"], purpose=Purpose.TRACING)  # other eyes, and the pack is where it was
 
 
 @only_in_demo

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
@@ -29,6 +30,7 @@ from ledger.tlog.proof import Proof
 from partners import access
 from partners.models import Partner
 
+from ..custodial import custodial_keys
 from ..history import Hop
 from ..models import Submission
 from ..statements import b64, open_statement
@@ -238,7 +240,8 @@ def entry(request: HttpRequest, submission: UUID) -> HttpResponse:
         row = _entitled(request, submission)
         proof = _proof(row)
         told = _drawn(row, proof) if proof else {}
-        submitter = Partner.objects.filter(gln=row.submitter).first()
+        held = custodial_keys(bytes(row.kid)).filter(partner_id=OuterRef("gln"))
+        submitter = Partner.objects.filter(gln=row.submitter).annotate(is_custodial=Exists(held)).first()
     opened = open_statement(bytes(row.statement))
     return _page(
         request,
@@ -248,6 +251,7 @@ def entry(request: HttpRequest, submission: UUID) -> HttpResponse:
         submitter=submitter,
         meaning=getattr(opened.payload, "meaning", ()),
         kid=b64(bytes(row.kid)),
+        custodial=submitter is not None and submitter.is_custodial,
         entry=bytes(row.entry.entry).hex(),
         **told,
     )

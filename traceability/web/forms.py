@@ -11,6 +11,7 @@ from django.forms.models import ModelChoiceIterator
 from partners.gs1.element_string import LONGEST, ElementString
 from partners.gs1.errors import Gs1Error
 from partners.gs1.identifiers import Gtin
+from partners.gs1.scanner_faults import meant
 from partners.models import Partner, Role
 
 #: How people read an expiry date off a pack, and the six digits of AI 17; day 00 is the last of the month.
@@ -112,7 +113,8 @@ class ScanForm(forms.Form):
             try:
                 elements += ElementString(((ai, value_of(text)),)).elements
             except Gs1Error:
-                self.add_error(name, wrong)
+                likely = meant(ai, text if name == "gtin" else value_of(text))
+                self.add_error(name, f"{wrong} Did you mean {likely}?" if likely else wrong)
         if self.errors:
             return None
         if not elements:
@@ -121,10 +123,33 @@ class ScanForm(forms.Form):
         return ElementString(tuple(elements))
 
 
+class ConnectivityForm(forms.Form):
+    """The product of which it is wanted who answers for it."""
+
+    gtin = forms.CharField(
+        label="Product code (GTIN)", max_length=14, widget=forms.TextInput({**_TYPED, "inputmode": "numeric"})
+    )
+
+    def clean_gtin(self) -> str:
+        try:
+            return Gtin.parse(self.cleaned_data["gtin"]).value
+        except Gs1Error:
+            raise forms.ValidationError(ScanForm.ELEMENTS["gtin"][2]) from None
+
+
 class ProofForm(forms.Form):
     """The item whose proof is wanted."""
 
     epc = forms.CharField(max_length=2000)
+
+
+class SignInForm(forms.Form):
+    """A partner's token, and where it wanted to go."""
+
+    token = forms.CharField(
+        max_length=200, widget=forms.PasswordInput({"autocomplete": "current-password", "autofocus": True})
+    )
+    next = forms.CharField(max_length=2000, required=False)
 
 
 class ByRole(ModelChoiceIterator):
@@ -156,3 +181,20 @@ class LookAsForm(forms.Form):
         required=False,
     )
     scan = forms.CharField(required=False, max_length=LONGEST)  # of the pack that is looked at
+
+
+class TransactionsForm(forms.Form):
+    """Which of one's shipments; `api.transactions` reads the values, and refuses them."""
+
+    since = forms.DateField(label="Shipped since", required=False, widget=forms.DateInput({"type": "date"}))
+    before = forms.DateField(label="and before", required=False, widget=forms.DateInput({"type": "date"}))
+    partner = forms.CharField(
+        label="Partner (GLN)", required=False, max_length=13, widget=forms.TextInput({**_TYPED, "inputmode": "numeric"})
+    )
+    gtin = forms.CharField(
+        label="Product code (GTIN)",
+        required=False,
+        max_length=14,
+        widget=forms.TextInput({**_TYPED, "inputmode": "numeric"}),
+    )
+    lot = forms.CharField(label="Lot", required=False, max_length=20, widget=forms.TextInput(_TYPED))

@@ -1,11 +1,5 @@
-"""The four elements as printed beside the four as recorded, and what a scanner may have done to them on the way.
+"""The four elements as printed beside the four as recorded."""
 
-Most packs that look wrong are read wrong: CAPS LOCK, another keyboard's Y and Z, separators that a scanner drops. The
-page says so before anybody is suspected.
-"""
-
-import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from difflib import SequenceMatcher
@@ -83,41 +77,3 @@ class _Nothing:
 
 def _day(day: date | None) -> str:
     return day.isoformat() if day else ""
-
-
-# ---- what the scanner may have done ---------------------------------------------------------------------------------
-
-_Y_AND_Z = str.maketrans("YZyz", "ZYzy")
-_GOES_ON = {"10": re.compile(".+10."), "17": re.compile(r".+17\d{6}"), "21": re.compile(".+21.")}
-
-
-def _separator_lost(pack: ElementString, lot: str) -> bool:
-    """An element is missing, and another goes on with what could be it."""
-    missing = [pattern for ai, pattern in _GOES_ON.items() if not pack.get(ai)]
-    return any(pattern.match(value) for pattern in missing for value in (pack.serial, pack.lot) if value)
-
-
-def _caps_lock(pack: ElementString, lot: str) -> bool:
-    """Where nothing is recorded to compare with: hardly any maker uses small letters only."""
-    return (pack.lot or "") == lot.swapcase() != lot if lot else (pack.serial or "").islower()
-
-
-def _other_keyboard(pack: ElementString, lot: str) -> bool:
-    return (pack.lot or "") == lot.translate(_Y_AND_Z) != lot
-
-
-#: What may have happened, and what to do before anything else.
-_HINTS: tuple[tuple[Callable[[ElementString, str], bool], str], ...] = (
-    (
-        _separator_lost,
-        "Your scanner seems to drop the separator between two elements (GS, FNC1). Set it to send {GS} instead.",
-    ),
-    (_caps_lock, "Capital and small letters look swapped. Is CAPS LOCK on? Scan again with it off."),
-    (_other_keyboard, "Y and Z look swapped: scanner and computer are set to different keyboards."),
-)
-
-
-def hints(pack: ElementString | None, product: Product | None) -> Iterator[str]:
-    """What to look at before the pack is suspected."""
-    lot = (product and product.lot) or ""
-    return (sentence for applies, sentence in _HINTS if pack is not None and applies(pack, lot))

@@ -29,6 +29,10 @@ WORDS = {
     Step.DISPENSE: "Dispensed",
     Step.DECOMMISSION: "Taken out of use",
     Step.OBSERVE: "Seen",
+    Step.VOID: "Called off",
+    Step.RETURN: "Taken back",
+    Step.DESTROY: "Destroyed",
+    Step.EXPORT: "Exported",
 }
 _IMPLIED = {Implied.RECEIVED: "Received", Implied.TAKEN_OUT: "Taken out of its container"}
 
@@ -150,6 +154,10 @@ def whereabouts(custody: Custody | None, people: People) -> str:
             return f"Dispensed by {holder}"
         case Status.DECOMMISSIONED:
             return f"Taken out of use by {holder}"
+        case Status.DESTROYED:
+            return f"Destroyed by {holder}"
+        case Status.EXPORTED:
+            return f"Exported by {holder}"
     return f"In the hands of {holder}"
 
 
@@ -176,11 +184,13 @@ class _Before:
     """What earlier hops say of a later one."""
 
     sender: str | None = None  # GLN of the party that shipped it last
+    consignee: str | None = None  # and of whom to
     inside: Mapping[str, str] = field(default_factory=dict)  # by EPC, what it was packed into
 
     def after(self, hop: Hop) -> "_Before":
-        sender = hop.party if hop.step is Step.SHIP and not hop.correction else self.sender
-        return _Before(sender, {**self.inside, hop.carrier: hop.into} if hop.into else self.inside)
+        shipped = hop.step is Step.SHIP and not hop.correction
+        sender, consignee = (hop.party, hop.consignee) if shipped else (self.sender, self.consignee)
+        return _Before(sender, consignee, {**self.inside, hop.carrier: hop.into} if hop.into else self.inside)
 
 
 def _with_before(hops: Iterable[Hop]) -> Iterator[tuple[Hop, _Before]]:
@@ -218,7 +228,11 @@ def _about(hop: Hop, before: _Before, people: People) -> str:
             return f"of {container(before.inside[hop.carrier])}"
         case Step.SHIP if hop.consignee:
             return f"to {people.named(hop.consignee)}"
-        case Step.RECEIVE if before.sender and before.sender != hop.party:
+        case Step.VOID if before.consignee:
+            return f"the shipment to {people.named(before.consignee)}"
+        case Step.RETURN if before.sender == hop.party and before.consignee:
+            return f"from {people.named(before.consignee)}, which never told of receiving it"
+        case Step.RECEIVE | Step.RETURN if before.sender and before.sender != hop.party:
             return f"from {people.named(before.sender)}"
         case Step.OBSERVE if hop.biz_step:
             return hop.biz_step.rsplit("/")[-1].replace("_", " ")
@@ -227,12 +241,13 @@ def _about(hop: Hop, before: _Before, people: People) -> str:
 
 def _voice(hop: Hop, people: People) -> str:
     """Who answers for it. A hop that its party did not sign is never called signed (ARCHITECTURE section 4)."""
-    told_by = (hop.own or hop).submitter
+    told = hop.own or hop
+    told_by = told.submitter
     signer, party = people.named(told_by), people.named(hop.party)
     if told_by == hop.party:
-        return f"signed by {party}"
+        return f"signed by the node for {party} (custodial key)" if told.custodial else f"signed by {party}"
     if hop.signed:
-        return f"signed by {signer} for {party}"
+        return f"signed by {signer}{' (custodial key)' if told.custodial else ''} for {party}"
     if hop.step is Step.SHIP and hop.submitter == hop.consignee:
         return NOT_SIGNED_BY_SENDER
     return f"attested by {signer}, not signed by {party}"

@@ -1,6 +1,9 @@
 """The pages that everybody sees: scan and answer, the proof to take away, and what the codes mean."""
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 
@@ -9,6 +12,8 @@ from partners.access import Purpose
 from partners.gs1.element_string import ElementString
 from partners.models import Partner
 
+from ..dscsa.elsewhere import verify_elsewhere
+from ..dscsa.outcomes import OUTCOMES
 from ..dscsa.verification import Verdict, verify
 from ..erasure import explained
 from ..errors import NotAllowed, NotFound, Refusal
@@ -17,7 +22,7 @@ from .answer import filename, shown
 from .codes import CODES, Meaning
 from .explorer import open_to
 from .forms import ProofForm, ScanForm
-from .page import page, reader_of
+from .page import REASON, page, reader_of, why_of
 from .refusals import acts, reads, takes
 
 # ---- scan and answer ------------------------------------------------------------------------------------------------
@@ -34,16 +39,38 @@ def scan(request: HttpRequest) -> HttpResponse:
     return page(request, "scan", here="scan", form=form, verdicts=list(Verdict), status=status)
 
 
-def answered(request: HttpRequest, pack: str | ElementString, typed: ScanForm | None = None) -> HttpResponse:
-    """What the node says of a pack, to whoever looks; what was typed of it stays, if more is needed."""
+def answered(
+    request: HttpRequest,
+    pack: str | ElementString,
+    typed: ScanForm | None = None,
+    *,
+    purpose: Purpose | None = None,
+    ask_others: bool = False,
+) -> HttpResponse:
+    """What the node says of a pack, to whoever looks; what was typed of it stays, if more is needed. Who is known here
+    may have others asked, too."""
     time, reader = now(), reader_of(request)
-    answer = verify(pack, reader, Purpose.VERIFICATION, now=time)
+    why = purpose or (why_of(request) if reader else Purpose.VERIFICATION)
+    if reader and "purpose" in request.POST:
+        request.session[REASON] = why
+    answer = verify(pack, reader, why, now=time)
+    said = verify_elsewhere(pack, reader, why, now=time) if ask_others and reader else None
     form = ScanForm()
     if typed and typed.is_typed and answer.reason == "four_elements_needed":
         typed.ask_for_the_rest()
         form = typed
-    opens = open_to(reader, answer.hops)
-    return page(request, "answer", here="scan", form=form, opens=opens, **shown(answer, pack, asked=time))
+    others = reader is not None and said is None and answer.reason == "unknown_unit"
+    more: dict[str, Any] = {"opens": open_to(reader, answer.hops), "elsewhere": said, "others": others}
+    more["outcomes"] = OUTCOMES
+    return page(request, "answer", here="scan", form=form, **more, **shown(answer, pack, asked=time))
+
+
+@never_cache
+@acts
+def elsewhere(request: HttpRequest) -> HttpResponse:
+    """The same, and what whoever else answers for the product says."""
+    form = ScanForm(request.POST)
+    return answered(request, form.cleaned_data["pack"], ask_others=True) if form.is_valid() else redirect("scan")
 
 
 # ---- the proof ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from ledger import keys
 
-KEYS = ("log", "witness", "node")
+KEYS = ("log", "witness", "node", "custody")
 
 
 class Command(BaseCommand):
@@ -37,6 +37,10 @@ class Command(BaseCommand):
         keys.make_node(settings.KEYS_DIR)
         node = keys.node_key().public
         return f"node  kid {_text(node.kid)}  public {_text(node.raw)}"
+
+    def make_custody(self) -> str:
+        keys.make_custody(settings.KEYS_DIR)
+        return "custody  seals the keys that parties leave with this node"
 
 
 def _text(value: bytes) -> str:

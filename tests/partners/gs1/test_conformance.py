@@ -14,6 +14,7 @@ from partners.gs1.digital_link import unescape_path, unescape_query
 from partners.gs1.element_string import GS, ElementString, parse, parse_scan
 from partners.gs1.errors import Gs1Error
 from partners.gs1.identifiers import Gtin, Lgtin, Pgln, Sgln, Sgtin, Sscc, canonical, gln_of, gtin_of
+from partners.gs1.ndc import Format, Ndc, ten_digits
 from tests.partners.gs1.test_identifiers import SET_82
 
 VECTORS = Path(__file__).resolve().parents[4] / "shared" / "conformance" / "identifiers" / "vectors"
@@ -200,7 +201,14 @@ def test_urn_to_digital_link_and_back(vector: Vector) -> None:
 
 @pytest.mark.parametrize("vector", vectors("ndc_gtin"))
 def test_ndc_to_gtin_and_back(vector: Vector) -> None:
-    pytest.skip("an NDC is master data of a product, which this package does not know")
+    ndc, form = Ndc.parse(vector["ndc"]), Format(vector["format"])
+    assert (ndc.format, ndc.digits) == (form, vector["ndc10"])
+    assert (ndc.eleven.digits, str(ndc.twelve)) == (vector["ndc11"], vector["ndc12_2033"])
+    assert ndc in Ndc.parse(vector["ndc11"]).tens()
+    assert ndc in Ndc.parse(vector["ndc12_2033"]).tens()
+    assert Ndc.parse(vector["ndc12_2033"]).eleven == ndc.eleven
+    assert ndc.gtin(vector["indicator"]) == vector["gtin14"]
+    assert Ndc.of_gtin(vector["gtin14"], form) == ndc == Ndc.parse(ten_digits(vector["gtin14"]) or "", form)
 
 
 # ---- patterns: what others take for the form of a key ---------------------------------------------------------------

@@ -19,7 +19,7 @@ from ledger.tlog.checkpoint import Cosigner
 from ledger.tlog.cose import PrivateKey
 from ledger.tlog.note import Signer
 from ledger.tlog.receipt import MEDIA_TYPE
-from partners.models import ApiToken, Delegation, Licence, Partner, SigningKey
+from partners.models import ApiToken, Delegation, Grant, Hold, Licence, Partner, SigningKey
 from tests.traceability.test_rules import Board
 from tests.world import GTIN, LOT, Party, World, document, gln, unit
 from traceability import client, governing, statements
@@ -177,11 +177,35 @@ def test_rights_are_given_and_taken_back(world: World, says: Any) -> None:
     assert None not in (Delegation.objects.get().revoked, Licence.objects.get().revoked)
 
 
+def test_goods_are_held_up_and_let_go_and_others_may_read(world: World, says: Any) -> None:
+    maker, scan = world.maker, f"]d201{GTIN}21A1"
+    given = says(maker.gln, maker.key, "hold", "suspect", "--epc", scan, "--reason", "odd seal")
+    assert Hold.objects.get().epc == unit("A1")
+    says(maker.gln, maker.key, "release", given, "--reason", "glue")
+    lot = ["--gtin", GTIN, "--lot", "L42", "--first", "A1", "--last", "A9"]
+    says(maker.gln, maker.key, "hold", "recall", *lot, "--reason", "particles found")
+    assert [(row.kind, row.revoked is None) for row in Hold.objects.all()] == [("suspect", False), ("recall", True)]
+    given = says(maker.gln, maker.key, "grant", "--to", world.stranger.gln, "--valid-to", "2027-01-01", "0614141")
+    assert Grant.objects.get().gtins == ["0614141"]
+    says(maker.gln, maker.key, "revoke", "--entry", given)
+    assert Grant.objects.get().revoked is not None
+
+
 def test_a_key_is_taken_back(world: World, says: Any) -> None:
     """By its owner with that very key, as by whoever finds it stolen."""
     maker, kid = world.maker, statements.b64(world.maker.key.public.kid)
     says(maker.gln, maker.key, "revoke", "--kid", kid, "--compromised", "2026-01-01")
     assert SigningKey.objects.get(partner_id=maker.gln).compromised == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_a_key_whose_name_looks_like_an_option_is_taken_back(world: World, says: Any, tmp_path: Path) -> None:
+    """base64url has a hyphen: one kid in 64 begins with it."""
+    maker = world.maker
+    new = next(key for key in iter(PrivateKey.generate, None) if statements.b64(key.public.kid).startswith("-"))
+    (tmp_path / "new.pem").write_bytes(new.to_pem())
+    says(maker.gln, maker.key, "enrol", "--new-key", str(tmp_path / "new.pem"))
+    says(maker.gln, maker.key, "revoke", "--kid", statements.b64(new.public.kid))
+    assert SigningKey.objects.get(kid=new.public.kid).revoked is not None
 
 
 def test_governors_admit_and_dismiss(world: World, says: Any) -> None:
@@ -220,7 +244,7 @@ class Liar(BaseHTTPRequestHandler):
 @pytest.fixture
 def liar() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -318,10 +342,9 @@ def test_what_was_kept_is_found_in_the_folder_that_all_of_it_is_in(
     assert main([*kept, "--entry", first.answer["entry"]]) == 0
     assert main([*kept, "--submission", second.id]) == 1
     assert "REFUSED" in capsys.readouterr().out
-    assert main(kept) == 2
-    assert "parameter_missing: several submissions are kept here" in capsys.readouterr().err
-    rmtree(tmp_path / "kept" / second.id)
-    assert main(kept) == 0  # the only one
+    assert main(kept) == 0  # of one of them, whichever it is
+    rmtree(tmp_path / "kept" / first.id)
+    assert main(kept) == 1
 
 
 def test_a_receipt_that_took_too_long_is_collected_later(

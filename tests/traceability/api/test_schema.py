@@ -29,10 +29,64 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "GET /api/v1/statements",
         "POST /api/v1/statements",
         "GET /api/v1/statements/{entry}/receipt",
+        "GET /api/v1/anchors",
+        "POST /api/v1/anchors",
+        "GET /api/v1/anchors/{entry}/proof",
+        "GET /api/v1/notices",
+        "POST /api/v1/notices/seen",
+        "GET /api/v1/webhooks",
+        "POST /api/v1/webhooks",
+        "PATCH /api/v1/webhooks/{webhook}",
+        "DELETE /api/v1/webhooks/{webhook}",
+        "POST /api/v1/webhooks/{webhook}/secret",
+        "POST /api/v1/webhooks/{webhook}/test",
+        "POST /api/v1/webhooks/{webhook}/replay",
+        "GET /api/v1/webhooks/{webhook}/deliveries",
+        "GET /api/v1/mailboxes",
+        "POST /api/v1/mailboxes",
+        "DELETE /api/v1/mailboxes/{mailbox}",
         "GET /api/v1/sightings",
         "GET /api/v1/verify",
         "GET /api/v1/items/bundle",
         "GET /api/v1/items/openings",
+        "GET /api/v1/items/readers",
+        "GET /api/v1/readings/{number}/proof",
+        "POST /api/v1/labels",
+        "POST /api/v1/moves",
+        "POST /api/v1/returns",
+        "GET /api/v1/receiving",
+        "POST /api/v1/receiving",
+        "GET /api/v1/serial-pools",
+        "POST /api/v1/serial-pools",
+        "PATCH /api/v1/serial-pools/{pool}",
+        "GET /api/v1/serial-blocks",
+        "POST /api/v1/serial-blocks",
+        "GET /api/v1/serial-blocks/{block}",
+        "GET /api/v1/serial-blocks/{block}/numbers",
+        "POST /api/v1/serial-blocks/{block}/return",
+        "POST /api/v1/serial-reports",
+        "GET /vrs/checkConnectivity",
+        "GET /vrs/verify/gtin/{gtin}/lot/{lot}/ser/{serial}",
+        "GET /api/v1/products",
+        "POST /api/v1/products",
+        "POST /api/v1/products/import",
+        "GET /api/v1/places",
+        "POST /api/v1/places",
+        "POST /api/v1/places/import",
+        "GET /api/v1/jobs",
+        "POST /api/v1/jobs",
+        "GET /api/v1/jobs/{job}",
+        "GET /api/v1/jobs/{job}/result",
+        "POST /api/v1/jobs/{job}/cancel",
+        "GET /api/v1/transactions",
+        "GET /api/v1/transactions/{submission}/{event}",
+        "GET /api/v1/verifications",
+        "POST /api/v1/verifications/{number}/outcome",
+        "GET /api/v1/alarms",
+        "POST /api/v1/alarms/{number}/clear",
+        "GET /api/v1/samplings",
+        "POST /api/v1/samplings",
+        "GET /api/v1/samplings/{sampling}",
     }
 
 
@@ -44,9 +98,9 @@ def test_every_operation_says_what_it_does_and_what_can_go_wrong(name: str, oper
     for status, answer in operation["responses"].items():
         assert answer["description"], status
         if int(status) >= 400:
-            (content,) = answer["content"].items()
-            assert content[0] == "application/problem+json"
-            assert content[1]["examples"]
+            kinds = {"application/problem+json"} | ({"text/plain"} if " /vrs/" in name else set())
+            assert answer["content"].keys() == kinds
+            assert answer["content"]["application/problem+json"]["examples"]
 
 
 def test_every_member_is_explained() -> None:

@@ -14,7 +14,7 @@ VECTORS = REPOSITORY / "tests" / "vectors"
 CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 EPCS = [f"urn:epc:id:sgtin:0614141.012345.{serial}" for serial in ("A1", "A2", "A3")]
 LINKS = [f"https://id.gs1.org/01/00614141123452/21/{serial}" for serial in ("A1", "A2", "A3")]
-SHIP = {
+SHIP: dict[str, Any] = {
     "type": "ObjectEvent",
     "eventTime": "2026-01-05T08:00:00Z",
     "eventTimeZoneOffset": "+00:00",

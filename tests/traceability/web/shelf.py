@@ -3,12 +3,14 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 
 from ledger import tasks
 from partners.models import Role
+from tests.remembered import once
 from tests.world import EXPIRY, GTIN, LOT, Party, World, case, gln, pallet, unit
 from traceability.client import drawn_alone
 from traceability.errors import Conflict
@@ -37,6 +39,17 @@ NAMED: Members = {
 def printed(serial: str, *, lot: str = LOT, expiry: str = EXPIRY) -> str:
     """A pack's four elements, as people read them."""
     return f"(01){GTIN}(17){expiry[2:].replace('-', '')}(10){lot}(21){serial}"
+
+
+def told() -> World:
+    """A world in which the story has been told."""
+
+    def tells() -> dict[str, Any]:
+        world = World()
+        tell(world)
+        return world.members
+
+    return World(once("shelf", tells))
 
 
 def tell(world: World) -> None:

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from traceability.api.errors import OTHERS
+from traceability.custody import TERMINAL
 from traceability.dscsa.verification import REASONS
 from traceability.web.codes import CODES
 
@@ -67,6 +68,17 @@ def test_verdicts_and_http_errors_are_explained(code: str) -> None:
 @pytest.mark.parametrize("code", REASONS)
 def test_every_verdict_says_what_to_do(code: str) -> None:
     assert CODES[code].remedy
+
+
+@pytest.mark.parametrize("code", [code for code, meaning in CODES.items() if meaning.kind == "Custody"])
+def test_every_refusal_of_a_move_says_what_to_do(code: str) -> None:
+    assert CODES[code].remedy
+
+
+@pytest.mark.parametrize("end", sorted(TERMINAL))
+def test_every_end_has_its_codes(end: str) -> None:
+    """They are made of its word: searching the source finds none of them."""
+    assert {f"already_{end}", f"{end}_before"} <= CODES.keys()
 
 
 @pytest.mark.django_db

@@ -13,7 +13,7 @@ from partners.models import AccessRecord
 from tests.traceability.test_proving import trusted
 from tests.traceability.web import shelf
 from tests.traceability.web.shelf import printed
-from tests.world import Party, World, unit
+from tests.world import GTIN, LOT, Party, World, unit
 from traceability.bundle.check import examine
 from traceability.bundle.report import Verdict
 
@@ -189,6 +189,15 @@ def test_each_verdict_has_its_word_its_icon_and_its_code(
     assert f'<h1 id="verdict">{words}</h1>' in page
     assert f'href="/problems/{reason}"' in page
     assert f"<title>{words} · Unitproof</title>" in page
+
+
+def test_what_is_held_up_is_refused_and_by_whom_and_why_is_said(client: Client, told: World, demo: None) -> None:
+    told.holds(told.maker, gtin=GTIN, lot=LOT)
+    assert '<h1 id="verdict">Do not dispense</h1>' in scan(client, printed("GOOD7K"))
+    looks(client, told.pharmacy)
+    page = text(scan(client, printed("GOOD7K")))
+    for words in ("has been recalled", "Recall, by Maker", "particles found", "9. Not on hold", "away from stock"):
+        assert words in page
 
 
 def test_the_word_above_the_sentence_is_not_said_again(client: Client, told: World, demo: None) -> None:

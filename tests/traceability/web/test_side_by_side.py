@@ -1,14 +1,13 @@
-"""What is printed beside what is recorded, and what a scanner may have done to it."""
+"""What is printed beside what is recorded."""
 
 from datetime import date
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from partners.gs1.element_string import ElementString, parse_scan
 from traceability.dscsa.verification import Product
-from traceability.web.side_by_side import elements, hints, marked
+from traceability.web.side_by_side import elements, marked
 
 TODAY = date(2026, 1, 5)
 RECORDED = Product("00614141123452", "A1", "Vireluma", "L42y", date(2028, 12, 31))
@@ -44,22 +43,3 @@ def test_day_00_is_shown_as_the_day_that_it_means() -> None:
 def test_what_was_not_read_or_is_not_known_is_compared_with_nothing() -> None:
     for rows in (elements(None, RECORDED, TODAY), elements(read(), None, TODAY)):
         assert not any(row.comparable or row.differs for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("pack", "product", "word"),
-    [
-        (parse_scan("(01)00614141123452(21)A117281231"), None, "separator"),  # the rest of the code ran into it
-        (parse_scan("(01)00614141123452(17)281231(10)L4221A1"), None, "separator"),
-        (read(lot="l42Y"), RECORDED, "CAPS LOCK"),
-        (read(serial="abc9"), None, "CAPS LOCK"),
-        (read(lot="L42z"), RECORDED, "Y and Z"),
-    ],
-)
-def test_the_scanner_is_suspected_first(pack: ElementString, product: Product | None, word: str) -> None:
-    assert [word in hint for hint in hints(pack, product)] == [True]
-
-
-@pytest.mark.parametrize("pack", [None, read(), read(lot="L43y"), read(lot="M")])
-def test_no_hint_where_no_scanner_does_such_a_thing(pack: ElementString | None) -> None:
-    assert list(hints(pack, RECORDED)) == []

@@ -1,15 +1,19 @@
 """What the timeline says of real stories."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from ledger import tasks
 from tests.traceability.story import off_node, retracted
+from tests.traceability.web.shelf import printed
 from tests.world import World, gln, pallet, unit
+from traceability.custody import Step
+from traceability.dscsa.returns import check
 from traceability.history import chain
 from traceability.telling import Teller
-from traceability.web.timeline import Act, People, Places, Stay, glns, stays, whereabouts
+from traceability.web.timeline import WORDS, Act, People, Places, Stay, glns, stays, whereabouts
 
 
 def timeline(epc: str) -> list[Stay]:
@@ -59,6 +63,42 @@ def test_who_has_it_twice_has_two_stays(world: World, pack: str) -> None:
     world.maker.receives(pack, sender=world.distributor)
     assert [name for name, _ in story(pack)] == ["Maker", "Distributor", "Maker"]
     assert now(pack) == "In the hands of Maker"
+
+
+def test_what_was_called_off_and_what_came_back_are_said_so(world: World, pack: str) -> None:
+    world.maker.ships(pack, to=world.distributor)
+    world.maker.calls_off(pack, to=world.distributor)
+    world.maker.ships(pack, to=world.pharmacy)
+    world.maker.takes_back(pack, sender=world.pharmacy)
+    assert check(printed("A1"), world.maker.partner, now=world.passes()).is_saleable
+    world.maker.ships(pack, to=world.distributor)
+    world.distributor.receives(pack, sender=world.maker)
+    world.distributor.sends_back(pack, to=world.maker)
+    world.maker.takes_back(pack, sender=world.distributor)
+    world.maker.destroys(pack)
+    assert story(pack) == [
+        ("Maker", ["Destroyed", "Taken back from Distributor"]),
+        ("Distributor", ["Shipped to Maker", "Received from Maker"]),
+        (
+            "Maker",
+            [
+                "Shipped to Distributor",
+                "Taken back from Pharmacy, which never told of receiving it",
+                "Shipped to Pharmacy",
+                "Called off the shipment to Distributor",
+                "Shipped to Distributor",
+                "Commissioned",
+            ],
+        ),
+    ]
+    assert not any(act.implied for stay in timeline(pack) for act in stay.acts)
+    assert now(pack) == "Destroyed by Maker"
+
+
+def test_every_step_has_a_word_and_a_drawing() -> None:
+    icons = Path("traceability/templates/traceability/icons.html").read_text()
+    assert WORDS.keys() == set(Step)
+    assert [step for step in Step if f'id="i-{step}"' not in icons] == []
 
 
 def test_what_nobody_recorded_is_shown_as_implied_below_what_implies_it(world: World, pack: str) -> None:

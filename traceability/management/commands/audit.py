@@ -35,10 +35,11 @@ class Command(BaseCommand):
                 shown.update(tasks[what], completed=done)
 
             row = audit(begin(full=options["full"], now=timezone.now()), now=timezone.now, tell=tell, progress=progress)
-        summary = {"full": row.full, "since": row.since, "size": row.size, "differences": row.differences}
-        stood = "" if not row.differences else ", if what it rests on stood"
-        words = f"{row.differences} differences; entries {row.since} to {row.size}" if not row.full else (
-            f"{row.differences} differences; all {row.size} entries, and custody replayed{stood}")  # fmt: skip
-        self.stdout.write(json.dumps(summary) if as_json else words)
+        told = ("full", "since", "size", "differences", "replayed")
+        words = f"{row.differences} differences; entries {row.since} to {row.size}"
+        if row.full:
+            custody = "custody replayed" if row.replayed else "custody not compared, as what it rests on differs"
+            words = f"{row.differences} differences; all {row.size} entries, and {custody}"
+        self.stdout.write(json.dumps({name: getattr(row, name) for name in told}) if as_json else words)
         if row.differences:
             raise SystemExit(1)

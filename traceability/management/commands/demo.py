@@ -46,7 +46,10 @@ class Command(BaseCommand):
             if not serve:
                 self.stdout.write(json.dumps(summary))
                 return
-            there = f"Open [bold]{address}[/] to scan, [bold]{address}/demo[/] for symbols."
+            there = (
+                f"Open [bold]{address}[/] to scan, [bold]{address}/demo[/] for symbols; and looking as one of them, "
+                f"[bold]{address}/desk[/] to pack, ship, receive and dispense."
+            )
             console.print(f"\n{there} Ctrl+C stops it.", soft_wrap=True)
             with suppress(KeyboardInterrupt):
                 server.wait()

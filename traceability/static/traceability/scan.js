@@ -117,6 +117,16 @@
     });
   }
 
+  // ---- a Digital Link that led here -----------------------------------------------------------------------------------
+
+  // It stands behind the "#", so that no server writes it down; neither does this browser's history.
+  function takeLink() {
+    if (!/^#\/\d{2,4}\/./.test(window.location.hash)) return;
+    const { origin, hash, search, pathname } = window.location;
+    field.value = origin + hash.slice(1) + search;
+    window.history.replaceState(null, "", pathname);
+  }
+
   // ---- a sound for each answer ------------------------------------------------------------------------------------
 
   const wanted = () => window.localStorage.getItem("sound") === "on";
@@ -134,6 +144,7 @@
 
   function offerSound() {
     const button = document.querySelector("[data-sound]");
+    if (!button) return; // a page that gives no verdict
     const show = () => (button.querySelector("span").textContent = wanted() ? "on" : "off");
     button.hidden = false;
     button.addEventListener("click", () => {
@@ -162,7 +173,7 @@
     }
   }
 
-  if (field) [keepFocus, keepSeparators, takeTabForEnter, sendOnce, goOnTyping, offerSound].forEach((nicety) => nicety());
+  if (field) [keepFocus, keepSeparators, takeTabForEnter, sendOnce, goOnTyping, takeLink, offerSound].forEach((nicety) => nicety());
   if (navigator.clipboard) offerCopies();
   if (!field) window.sessionStorage.removeItem("typed"); // whoever went elsewhere begins anew
 })();

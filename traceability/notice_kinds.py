@@ -1,0 +1,131 @@
+"""What parties are told: the kinds of notices, and the steps that a clock takes until its matter is settled.
+
+    told ──half of the time──> reminder ──due──> it has run out, to whoever is responsible ──as long again──> once more
+      └──────────────────────── settled: no more steps ─────────────────────────────────────┘
+
+To add a kind: a row here, and a call of `notices.tell` in the transaction in which it comes to be.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from .epcis.jcs import JSON
+from .models import Notice, Subscription
+
+
+class Channel(StrEnum):
+    """How a notice leaves the node. All of them stay on its pages."""
+
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+
+
+class State(StrEnum):
+    """How it stands with a delivery."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"  # tried as often as it is tried
+
+
+class Duty(StrEnum):
+    """Who reads an address."""
+
+    DESK = "desk"  # everything
+    RESPONSIBLE = "responsible"  # of clocks that have run out, alone
+
+
+class Kind(NamedTuple):
+    """What it says, for people, without saying of what."""
+
+    sentence: str
+    escalates: bool = False  # it is for the responsible as well
+    page: str = ""  # name of the page where the matter is
+
+
+#: By name, as programs have it. A name never changes its meaning.
+KINDS: Mapping[str, Kind] = {
+    "alarm.two_places": Kind("A pack that concerns you was seen in two places.", page="alarms-page"),
+    "alarm.after_end": Kind("A pack that concerns you was seen after its end.", page="alarms-page"),
+    "alarm.out_of_chain": Kind(
+        "A pack that concerns you was seen where its record does not have it.", page="alarms-page"
+    ),
+    "clock.reminder": Kind("Half of the time for a matter of yours is over."),
+    "clock.ran_out": Kind("The time for a matter of yours has run out.", escalates=True),
+    "clock.still_open": Kind("A matter of yours is still open, long after its time ran out.", escalates=True),
+    "test": Kind("This is a test: nothing has happened."),
+}
+TEST = "test"  # goes to the address that is tested, whatever its kinds are
+
+
+class Step(NamedTuple):
+    """What a clock says, and when."""
+
+    share: float  # of the time from the notice until it is due
+    kind: str
+
+
+STEPS = (Step(0.5, "clock.reminder"), Step(1.0, "clock.ran_out"), Step(2.0, "clock.still_open"))
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """A notice that is to be told: to whom, of what kind, about which matter."""
+
+    party: str  # GLN
+    kind: str
+    about: str  # the matter: settled by this name; told to a party once of each kind
+    body: Mapping[str, JSON] = field(default_factory=dict)  # references that the party may follow, and nothing else
+    due: datetime | None = None  # a clock: until when the party has to have settled it
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"no kind of notices: {self.kind}")
+
+    def row(self, now: datetime) -> Notice:
+        due = self.due if self.due is not None and self.due > now else None
+        return Notice(
+            notice=uuid.uuid4(),
+            party=self.party,
+            kind=self.kind,
+            about=self.about,
+            body=dict(self.body),
+            at=now,
+            due=due,
+            wakes=due and wakes(now, due, 0),
+        )
+
+
+def wakes(at: datetime, due: datetime, step: int) -> datetime | None:
+    """When a clock takes its next step; None: it has taken them all."""
+    return at + STEPS[step].share * (due - at) if step < len(STEPS) else None
+
+
+def wants(subscription: Subscription, kind: str) -> bool:
+    """Whether a notice of this kind goes to that address by itself."""
+    if kind == TEST or (subscription.duty == Duty.RESPONSIBLE and not KINDS[kind].escalates):
+        return False
+    return not subscription.kinds or kind in subscription.kinds
+
+
+def instant(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def message(notice: Notice) -> dict[str, JSON]:
+    """What every channel carries: of the payload that Standard Webhooks recommends, `type`, `timestamp` and `data`."""
+    return {
+        "type": notice.kind,
+        "timestamp": instant(notice.at),
+        "data": {
+            "notice": str(notice.notice),
+            "party": notice.party,
+            "position": notice.position,
+            "due": instant(notice.due) if notice.due else None,
+            **notice.body,
+        },
+    }
