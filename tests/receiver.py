@@ -42,6 +42,7 @@ class Came:
     message: dict[str, Any]
     path: str
     connection: int  # port of the other end
+    at: float = field(default_factory=time.monotonic)
 
 
 @dataclass

@@ -123,16 +123,16 @@ def test_one_that_wants_no_more_is_asked_no_more(world: World, receiver: Receive
 def test_an_address_that_takes_nothing_is_tried_with_one_message_and_delays_no_other(
     world: World, receiver: Receiver, settings: Any
 ) -> None:
-    settings.WEBHOOK_TIMEOUT_SECONDS = 0.5
+    settings.WEBHOOK_TIMEOUT_SECONDS = 4.0
     subscribes(world, receiver)
-    with Receiver(pause=2.0) as slow:
+    with Receiver(pause=8.0) as slow:
         subscriptions.subscribe(world.maker.partner, slow.url, now=world.now)
         for n in range(40):
             tells(world, world.maker, f"alarm/{n}")
-        began = time.monotonic()
+        begun = time.monotonic()
         delivering.deliver()
         assert (len(receiver.came), len(set(receiver.ids))) == (40, 40)
-        assert time.monotonic() - began < 2
+        assert max(each.at for each in receiver.came) < begun + settings.WEBHOOK_TIMEOUT_SECONDS, "none waited for it"
         dead = Subscription.objects.get(address=slow.url)
         assert dead.rests is not None
         tried = [each.attempts for each in dead.deliveries.filter(failure="no answer in time")]
