@@ -10,7 +10,7 @@ import pytest
 
 from partners.models import AccessRecord, Hold
 from tests.traceability.test_proving import integrate
-from tests.world import GTIN, LOT, Party, World, case, pallet
+from tests.world import GTIN, LOT, Party, World, pallet
 from traceability import notices, placing, statements
 from traceability.bundle.recalled import Recalled, RecalledReport, Step, examine_recalled
 from traceability.dscsa import recall_report, recalls
@@ -62,24 +62,6 @@ def told(world: World, to: Party) -> list[tuple[str, bool]]:
     placing.place(now=world.now)
     found, _ = notices.notices_of(to.partner)
     return [(each.kind, each.due is not None and each.ended is None) for each in found]
-
-
-@pytest.fixture
-def trade(world: World) -> World:
-    """Ten units: four with a distributor on a pallet, three with a pharmacy, of which one was dispensed, one on its
-    way to another, two with who made them."""
-    maker, distributor, pharmacy = world.maker, world.distributor, world.pharmacy
-    units = maker.commissions(serial=[f"A{n}" for n in range(10)])
-    maker.commissions(serial=["C1"], gtin="50614141123457")
-    maker.packs(units[:4], into=case("C1"))
-    maker.packs([case("C1")], into=pallet(1))
-    maker.ships([pallet(1), *units[4:8]], to=distributor)
-    distributor.receives([pallet(1), *units[4:8]], sender=maker)
-    distributor.ships(units[4:7], to=pharmacy)
-    pharmacy.receives(units[4:7], sender=distributor)
-    pharmacy.dispenses(units[4])
-    distributor.ships(units[7], to=world.other_pharmacy)
-    return world
 
 
 # ---- whom it concerns -----------------------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ class RecallUnits(Resource):
     def get(self, request: Request, entry: str) -> StreamingHttpResponse:
         """Each unit, and where it is."""
         found = recalls.standing(entry, _partner(request), now=timezone.now())
-        return _csv(recall_report.lines(found), f"recall-{entry[:16]}-units.csv")
+        return csv_of(recall_report.lines(found), f"recall-{entry[:16]}-units.csv")
 
 
 class RecallHolders(Resource):
@@ -68,7 +68,7 @@ class RecallHolders(Resource):
         """Who was told, and what each has answered."""
         now = timezone.now()
         found = recalls.standing(entry, _partner(request), now=now)
-        return _csv(recall_report.holders(found, now=now), f"recall-{entry[:16]}-holders.csv")
+        return csv_of(recall_report.holders(found, now=now), f"recall-{entry[:16]}-holders.csv")
 
 
 class RecallAnswer(Resource):
@@ -134,6 +134,7 @@ def _location(entry: str) -> str:
     return reverse("api-recall", kwargs={"entry": entry})
 
 
-def _csv(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+def csv_of(lines: Iterable[str], name: str) -> StreamingHttpResponse:
+    """A file of these lines, as they come."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse((f"{line}\n" for line in lines), content_type=CSV, headers=headers)

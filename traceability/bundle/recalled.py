@@ -9,9 +9,10 @@ that of a bundle without hops. Beside it goes the list of all units, CSV in UTF-
     epc,status,possessor,consignee,begun
     https://id.gs1.org/01/00614141123452/21/A01,held,dispenser,,7
 
-`begun` is the index in the log of the submission that began the unit. The leaves of the tree that the node has signed
-are the lines after the first, without their ends. Whoever hands over a party's archive as well (`archive.py`) has each
-commissioning in it looked for: whatever that party has told the log of, and is not among them, was left out.
+`begun` is the index in the log of the submission that began the unit, empty before it has one. The leaves of the tree
+that the node has signed are the lines after the first, without their ends. Whoever hands over a party's archive as well
+(`archive.py`) has each commissioning in it looked for: whatever that party has told the log of, and is not among them,
+was left out.
 """
 
 import csv

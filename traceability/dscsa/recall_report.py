@@ -6,7 +6,7 @@ units that goes with it.
 All of it is read at one moment: list and numbers are of the same state, and of nothing that came later.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
@@ -30,7 +30,8 @@ from .recalls import NUMBERS, Standing, Told
 
 
 def lines(standing: Standing) -> Iterator[str]:
-    """The list, heading first: of all units for whoever sees all, else of the reader's own."""
+    """The list, heading first: of all units for whoever sees all, else of the reader's own. What is not in the log yet
+    has no index there."""
     yield HEADING
     index_of = cache(_index_of)
     for unit in standing.units():
@@ -38,23 +39,35 @@ def lines(standing: Standing) -> Iterator[str]:
 
 
 def holders(standing: Standing, *, now: datetime) -> Iterator[str]:
-    """A line for each who was told, heading first, to write letters by; for whoever was told, its own."""
+    """A line for each who was told, heading first; for whoever was told, its own."""
     told = standing.told if standing.sees_all else tuple(filter(None, [standing.own]))
-    named = [each.party for each in told if each.name is not None]
-    places = known_places(named, now.date(), operator=settings.OPERATOR_GLN)
+    addresses = {each.party: address for each, address in addressed(told, now=now)}
     yield HOLDERS
     for each in told:
-        yield _holder(each, places.get(each.party))
+        yield _holder(each, ", ".join(addresses.get(each.party, ())))
+
+
+def addressed(told: Collection[Told], *, now: datetime) -> list[tuple[Told, tuple[str, ...]]]:
+    """Those who are named, each with the lines of its address, if anybody has told that."""
+    named = [each for each in told if each.name is not None]
+    places = known_places([each.party for each in named], now.date(), operator=settings.OPERATOR_GLN)
+    return [(each, _address(places.get(each.party))) for each in named]
+
+
+def _address(place: Place | None) -> tuple[str, ...]:
+    if place is None:
+        return ()
+    city = " ".join(filter(None, (place.city, place.state, place.postal_code)))
+    return tuple(filter(None, (place.street, city, place.country)))
 
 
 HOLDERS = "party,name,role,address,told,units,acknowledged,quarantined,returned,destroyed,missing"
 
 
-def _holder(each: Told, place: Place | None) -> str:
+def _holder(each: Told, address: str) -> str:
     answered = each.answered
-    address = (place.street, place.city, place.state, place.postal_code, place.country) if place else ()
     numbers = [getattr(answered, name) for name in NUMBERS] if answered and answered.counted else [None] * len(NUMBERS)
-    texts = (each.party, each.name, each.role, ", ".join(filter(None, address)))
+    texts = (each.party, each.name, each.role, address)
     return as_line(
         *map(_plain, texts), f"{each.told:%Y-%m-%dT%H:%M:%SZ}", each.units,
         answered and f"{answered.acknowledged:%Y-%m-%dT%H:%M:%SZ}", *numbers,
@@ -67,12 +80,9 @@ def _plain(text: str | None) -> str:
     return f"'{written}" if written[:1] in ("=", "+", "-", "@") else written
 
 
-def _index_of(number: int) -> int:
-    """In the log, of the entry of this number. Raises `NotIntegratedYet`."""
-    index = Entry.objects.values_list("index", flat=True).get(number=number)
-    if index is None:
-        raise waiting()
-    return int(index)
+def _index_of(number: int) -> int | None:
+    """In the log, of the entry of this number."""
+    return Entry.objects.values_list("index", flat=True).get(number=number)
 
 
 def demand(standing: Standing) -> None:
@@ -88,6 +98,8 @@ def report(standing: Standing, *, now: datetime) -> bytes:
     with bulk.snapshot():
         counting = Counting()
         for line in islice(lines(standing), 1, None):
+            if line.endswith(","):
+                raise waiting()
             counting.add(line)
         said = [*_registrations(standing.said.holds), *standing.answers, *filter(None, [standing.closed])]
         return _prove(standing, counting, said, now)
