@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
+from ..bundle.recalled import MEDIA_TYPE as RECALLED
 from ..job_kinds import KINDS, MOST_ERRORS
 from ..jobs import State
 from ..models import Job as Row
@@ -180,7 +181,7 @@ result = extend_schema(
     responses={
         **{
             (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description="The result.")
-            for kind in ("application/pdf", "application/json", "text/csv", "application/xml")
+            for kind in ("application/pdf", "application/json", "text/csv", "application/xml", RECALLED)
         },
         **_UNAUTHENTICATED,
         **_UNKNOWN,
