@@ -262,7 +262,17 @@ def test_git_ignores_what_a_newcomer_makes(demo: Demo, joined: Any) -> None:
     """And what the other sections make, whether or not they were typed by now."""
     made = {path.name + "/" * path.is_dir() for path in demo.folder.iterdir()} - {"manage.py"}
     made |= {"log.policy", "w1/", "copy-of-the-log/", "works.zip", "two.evidence", "first.unitproof"}
-    made |= {"packs.csv", "labels.pdf", "shipments.txt", "shipment.pdf", "anchored.txt", "cut.json", "recall.txt", "recall.unitproof", "units.csv"}
+    made |= {
+        "packs.csv",
+        "labels.pdf",
+        "shipments.txt",
+        "shipment.pdf",
+        "anchored.txt",
+        "cut.json",
+        "recall.txt",
+        "recall.unitproof",
+        "units.csv",
+    }
     asked = subprocess.run(
         ["git", "check-ignore", "--no-index", "--stdin"],
         cwd=ROOT, input="\n".join(sorted(made)), capture_output=True, text=True, check=False,

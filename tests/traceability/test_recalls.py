@@ -10,10 +10,10 @@ import pytest
 
 from partners.models import AccessRecord, Hold
 from tests.traceability.test_proving import integrate
-from tests.world import GTIN, LOT, Party, World, pallet
+from tests.world import GTIN, LOT, Party, World, pallet, unit
 from traceability import notices, placing, statements
 from traceability.bundle.recalled import Recalled, RecalledReport, Step, examine_recalled
-from traceability.dscsa import recall_report, recalls
+from traceability.dscsa import recall_report, recalling, recalls
 from traceability.dscsa.recalls import Standing
 from traceability.errors import NotAllowed, NotFound, Refusal
 from traceability.models import Notice
@@ -83,6 +83,24 @@ def test_whoever_has_to_act_is_told_to_the_depth_of_it(
     assert dict(rows) == {getattr(trade, name).gln: units for name, units in expected.items()}
     assert told(trade, trade.pharmacy) == ([("recall.opened", True)] if "pharmacy" in expected else [])
     assert told(trade, trade.stranger) == []
+
+
+def test_whoever_comes_to_have_some_of_it_later_is_told_then(trade: World) -> None:
+    hold = trade.holds(trade.maker, gtin=GTIN, lot=LOT)
+    entry = recall(trade, trade.maker, [hold])
+    trade.releases(hold, of=trade.maker)
+    later = recalling.Later()
+    later.tell(now=trade.now)
+    assert told(trade, trade.stranger) == []
+    trade.distributor.ships(pallet(1), to=trade.stranger)
+    later.tell(now=trade.now)
+    later.tell(now=trade.now)
+    assert told(trade, trade.stranger) == [("recall.opened", True)]
+    made, _ = reported(trade, entry, trade.maker)
+    close(trade, trade.maker, entry, made)
+    trade.pharmacy.ships(unit("A5"), to=trade.authority)
+    later.tell(now=trade.now)
+    assert not Notice.objects.filter(party=trade.authority.gln).exists(), "it is over"
 
 
 def test_what_it_is_about_stays_where_it_is(trade: World) -> None:

@@ -9,6 +9,9 @@ What a recall is, its statements in the log say; no row repeats them. Who was to
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db import transaction
+from django.db.models import Max
+
 from partners.errors import PartnerError
 from partners.models import Hold, Partner, Role
 
@@ -16,7 +19,7 @@ from .. import notices
 from ..custody import Status
 from ..epcis.jcs import JSON
 from ..listing import LAST
-from ..models import Notice, RecallReport, Registration
+from ..models import Event, Notice, RecallReport, Registration
 from ..notice_kinds import Telling
 from ..statements import HoldKind, Opened, Recall, RecallAnswer, RecallClosing, RecallDepth, open_statement
 from .blast import Radius, radius
@@ -43,7 +46,7 @@ def demand_recall(opened: Opened[Recall], _number: int) -> None:
 
 
 def tell_of_recall(row: Registration, said: Recall, *, now: datetime) -> None:
-    """Whoever has something of it, or has dispensed it, is told; asked again later, who has joined them since."""
+    """Whoever has something of it, or has dispensed it, is told; asked again, whoever was not told before."""
     entry = bytes(row.entry.entry).hex()
     reach = radius(holds_of(said))
     notices.tell(
@@ -53,6 +56,24 @@ def tell_of_recall(row: Registration, said: Recall, *, now: datetime) -> None:
         ),
         now=now,
     )
+
+
+class Later:
+    """Whoever comes to have some of it after a recall has begun: by an event that was told late, or as the consignee
+    of what was on its way. Looked for when anything was told since, so that nothing is asked for nothing."""
+
+    def __init__(self) -> None:
+        self._upto = -1  # key of the last event that was there
+
+    def tell(self, *, now: datetime) -> None:
+        last = Event.objects.aggregate(last=Max("pk"))["last"] or 0
+        if last == self._upto:
+            return
+        for row in Registration.objects.filter(kind=Recall.kind()).select_related("entry"):
+            if closing_of(row) is None:
+                with transaction.atomic():
+                    tell_of_recall(row, recall_in(row), now=now)
+        self._upto = last
 
 
 def demand_answer(opened: Opened[RecallAnswer], _number: int) -> None:

@@ -435,6 +435,16 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "too_many_subscriptions": "As many addresses as a party may have.",
         "no_mail": "This node sends no mail.",
     },
+    "Recalls": {
+        "not_a_recall": "A statement of another kind where a recall belongs.",
+        "another_recall": "What is said is not said of this recall.",
+        "hold_missing": "The report has not all holds of the recall, or has others.",
+        "does_not_add_up": "The numbers of the report do not add up.",
+        "malformed_list": "Not a list of the units of a recall, or a unit that stands in it twice.",
+        "another_list": "These are not the units that the node has counted and signed.",
+        "left_out": "The party of the archive has begun units of the recall that the list does not name.",
+        "unanswered": "A note: somebody who was told of the recall has not answered.",
+    },
     "Readings": {
         "not_an_interval": "Not an interval of access records.",
     },
