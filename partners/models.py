@@ -26,9 +26,10 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
+from .covering import covers
 from .gs1.application_identifiers import check
 from .gs1.errors import Gs1Error
-from .gs1.identifiers import GTIN_AT, SERIAL_AT, gtin_of, is_sgtin, matches_prefix
+from .gs1.identifiers import gtin_of, matches_prefix
 from .gs1.ndc import Ndc
 
 
@@ -292,15 +293,7 @@ class Hold(Right):
 
     def covers(self, epc: str, lot: str | None) -> bool:
         """Whether an item is held by it, by its canonical EPC and the lot that its commissioning told."""
-        if self.gtin is None:
-            return epc == self.epc
-        if not is_sgtin(epc) or not epc.startswith(self.gtin, GTIN_AT) or self.lot not in (None, lot):
-            return False
-        return self.first is None or self.last is None or _is_between(self.first, epc[SERIAL_AT:], self.last)
-
-
-def _is_between(first: str, serial: str, last: str) -> bool:
-    return len(first) == len(serial) and first <= serial <= last
+        return covers(self, epc, lot)
 
 
 class Grant(Right):

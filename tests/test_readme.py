@@ -187,6 +187,12 @@ def test_a_newcomer_anchors_data_of_its_own_and_compares_it_as_told(demo: Demo, 
     assert said.stdout.endswith("PROVEN: these are the bytes that were anchored\n")
 
 
+def test_a_newcomer_calls_back_and_has_the_report_checked_as_told(demo: Demo, joined: Any) -> None:
+    said = demo.bash(EXPORT + block("Call back", "unitproof recall"))
+    assert said.returncode == 0, said.stderr
+    assert "PROVEN: the list of units is the one that was signed" in said.stdout
+
+
 def test_anyone_witnesses_the_log_as_told(demo: Demo, joined: Any) -> None:
     port = free_port()
     typed = block(WATCH, "manage.py witness").replace("127.0.0.1:8101", f"127.0.0.1:{port}")
@@ -256,7 +262,17 @@ def test_git_ignores_what_a_newcomer_makes(demo: Demo, joined: Any) -> None:
     """And what the other sections make, whether or not they were typed by now."""
     made = {path.name + "/" * path.is_dir() for path in demo.folder.iterdir()} - {"manage.py"}
     made |= {"log.policy", "w1/", "copy-of-the-log/", "works.zip", "two.evidence", "first.unitproof"}
-    made |= {"packs.csv", "labels.pdf", "shipments.txt", "shipment.pdf", "anchored.txt", "cut.json"}
+    made |= {
+        "packs.csv",
+        "labels.pdf",
+        "shipments.txt",
+        "shipment.pdf",
+        "anchored.txt",
+        "cut.json",
+        "recall.txt",
+        "recall.unitproof",
+        "units.csv",
+    }
     asked = subprocess.run(
         ["git", "check-ignore", "--no-index", "--stdin"],
         cwd=ROOT, input="\n".join(sorted(made)), capture_output=True, text=True, check=False,

@@ -13,7 +13,7 @@ was taken out whole is missed by its submitter alone, who has the promise.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import chain
@@ -29,8 +29,7 @@ from ledger.errors import SignerRefuses
 from ledger.models import Checkpoint, Entry, Log
 from ledger.tlog.checkpoint import Checkpoint as Remembered
 
-from . import rehash, tally
-from .bulk import is_postgresql
+from . import bulk, rehash, tally
 from .models import Audit
 from .replay import Replay
 from .rights import Rights
@@ -122,7 +121,7 @@ def audit(
 
 def _audit(row: Audit, now: datetime, tell: Callable[[Finding], None], progress: Progress) -> None:
     row.differences = 0
-    with _snapshot():  # read before it: whatever the signer has signed was committed by then
+    with bulk.snapshot():  # read before it: whatever the signer has signed was committed by then
         remembered, unread = _remembered()
         row.size = Log.objects.values_list("size", flat=True).first() or 0
         for difference in chain(unread, differences(row, remembered, now=now, progress=progress)):
@@ -195,25 +194,6 @@ def _remembered() -> tuple[Remembered | None, list[ledger.Difference]]:
         if refusal.code in ("signer_away", "signer_moved"):
             return None, []
         return None, [ledger.Difference("log.memory", "", ledger.WHOLE, str(refusal))]
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    """Everything as it is at one moment, however long the reading takes; nobody waits for us."""
-    if connection.in_atomic_block:  # somebody else's moment
-        yield
-        return
-    mode = getattr(connection, "transaction_mode", None)
-    try:
-        if not is_postgresql():
-            connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
-        with transaction.atomic(), connection.cursor() as cursor:
-            if is_postgresql():
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            yield
-    finally:
-        if not is_postgresql():
-            connection.transaction_mode = mode  # type: ignore[attr-defined]
 
 
 # ---- when -----------------------------------------------------------------------------------------------------------

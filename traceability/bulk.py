@@ -4,11 +4,12 @@ PostgreSQL takes rows by COPY and keys by `unnest`; SQLite by `executemany` and 
 once a unit: each call is one statement, or one stream of rows.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from json import dumps
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 Row = Sequence[Any]
 _PARAMETERS = 32_000  # of one statement: SQLite's SQLITE_LIMIT_VARIABLE_NUMBER is 32,766
@@ -16,6 +17,25 @@ _PARAMETERS = 32_000  # of one statement: SQLite's SQLITE_LIMIT_VARIABLE_NUMBER 
 
 def is_postgresql() -> bool:
     return connection.vendor == "postgresql"
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Everything as it is at one moment, however long the reading takes; nobody waits for us."""
+    if connection.in_atomic_block:  # somebody else's moment
+        yield
+        return
+    mode = getattr(connection, "transaction_mode", None)
+    try:
+        if not is_postgresql():
+            connection.transaction_mode = "DEFERRED"  # type: ignore[attr-defined]
+        with transaction.atomic(), connection.cursor() as cursor:
+            if is_postgresql():
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            yield
+    finally:
+        if not is_postgresql():
+            connection.transaction_mode = mode  # type: ignore[attr-defined]
 
 
 def _quoted(names: Iterable[str]) -> str:

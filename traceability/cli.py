@@ -3,6 +3,7 @@
 keygen ─> enrol ─> prefix       who speaks, who may issue what
 delegate, licence; revoke       who may act for whom, and trade when; and no longer
 hold ─> release; grant          what stays where it is; who else may read
+recall ─> recalls               what is called back; where it is, and who has answered
 pool ─> serials ─> report       numbers for packs; which of them a line has printed
 jobs                            what takes a node longer than a second
 commission, pack, ship, ...     what happened, by scans
@@ -40,6 +41,7 @@ from . import (
     cli_jobs,
     cli_moves,
     cli_readers,
+    cli_recalls,
     cli_returns,
     cli_transactions,
     receipts,
@@ -51,6 +53,7 @@ from .archive import examine_archive, is_archive
 from .bundle.anchored import is_anchored
 from .bundle.check import examine
 from .bundle.reading import is_reading
+from .bundle.recalled import is_recalled
 from .bundle.report import Step
 from .bundle.value import Bundle, MalformedBundle
 from .epcis.documents import kind_of
@@ -195,6 +198,16 @@ def anchored(args: argparse.Namespace) -> None:
     cli_anchors.fetch(args, _node)
 
 
+def recall(args: argparse.Namespace) -> None:
+    """Call goods back; answer a recall that one was told of; close one's own. `recalls` shows how it stands."""
+    cli_recalls.say(args, _node, lambda node, said: _registered(node, said, args))
+
+
+def recalls(args: argparse.Namespace) -> None:
+    """The recalls that concern you; of one, where its units are and who has answered, and its report as a file."""
+    cli_recalls.look(args, _node)
+
+
 def _canonical(text: str) -> str:
     """The one form of whatever names an item: a scan, a Digital Link, a URN."""
     return canonical(_epc(text))
@@ -243,10 +256,15 @@ def approve(args: argparse.Namespace) -> None:
 
 
 def _register(node: "Node", said: statements.Statement, args: argparse.Namespace) -> None:
+    print(f"registered as entry {_registered(node, said, args)}")
+
+
+def _registered(node: "Node", said: statements.Statement, args: argparse.Namespace) -> str:
+    """The entry of a statement, once it is handed in."""
     done = node.register(said, _key(args.key), args.keep)
     for each in done.warnings:
         print(reporting.plain(f"warning {each}"), file=sys.stderr)
-    print(f"registered as entry {done.entry}")
+    return done.entry
 
 
 def readers(args: argparse.Namespace) -> None:
@@ -418,8 +436,9 @@ def _epc(text: str) -> str:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, or that
-    of a reading: no network, no trust in whoever made it. Exit status 0 only if every step holds."""
+    """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, that of a
+    reading, or the report of a recall: no network, no trust in whoever made it. Exit status 0 only if all of it
+    holds."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data))
     if is_archive(args.file):
@@ -430,6 +449,8 @@ def verify(args: argparse.Namespace) -> int:
         return cli_anchors.verify(bundle, policy, compared, as_json=args.json)
     if is_reading(bundle):
         return cli_readers.verify(bundle, policy, as_json=args.json)
+    if is_recalled(bundle):
+        return cli_recalls.verify(bundle, policy, args.units, args.archive, as_json=args.json)
     if args.data:
         detail, expected = "only the proof of anchored data is compared with any", "a file that `anchored` fetched"
         raise StatementError(detail, code="nothing_to_compare", where="--data", expected=expected)
@@ -758,6 +779,7 @@ def _parser() -> argparse.ArgumentParser:
         cli_moves.form(word, moved, _gln)
 
     cli_readers.form(command(readers, node=True))
+    cli_recalls.looking_form(command(recalls, node=True), _entry)
     told = "Verify packs that came back, for a saleable return: which may be sold on, and which sale they come from."
     cli_returns.form(command(check_returns, node=True, name="check-returns", told=told))
 
@@ -798,6 +820,8 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("--policy", type=Path, required=True, help="whom you believe: logs, witnesses, authorities")
     checking.add_argument("--json", action="store_true", help="the report for programs")
     checking.add_argument("--data", type=Path, metavar="FILE", help="of anchored data: the bytes to compare")
+    checking.add_argument("--units", type=Path, metavar="FILE", help="of a recall's report: the list of its units")
+    checking.add_argument("--archive", type=Path, metavar="FILE", help="with it: a party's archive, to be found there")
     receiving = command(receipt)
     receiving.add_argument("file", type=Path, help="as the node answered it, in either form")
     receiving.add_argument("--policy", type=Path, required=True, help="whom you believe: logs and witnesses")
@@ -948,6 +972,7 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
     release: _release_form,
     grant: _grant_form,
     anchor: cli_anchors.form,
+    recall: lambda added: cli_recalls.form(added, _gtin, _entry, day),
     revoke: _revoke_form,
     propose: _propose_form,
     approve: _approve_form,

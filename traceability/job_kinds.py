@@ -19,7 +19,8 @@ from partners.access import Purpose
 from partners.models import Partner
 
 from . import line_report, master_data, master_files, number_files, serials
-from .dscsa import shipments
+from .bundle.recalled import MEDIA_TYPE as RECALLED
+from .dscsa import recall_report, recalls, shipments
 from .epcis.errors import DocumentError
 from .errors import NotFound, Refusal
 from .job_pieces import kept
@@ -270,6 +271,34 @@ def _apply(turn: Turn) -> Made:
     return Made("application/json", DIFFERENCES, act=act)
 
 
+# ---- recalls --------------------------------------------------------------------------------------------------------
+
+
+def _demand_recall(party: Partner, parameters: Parameters) -> recalls.Standing:
+    """A recall that the party sees all of."""
+    entry = str(parameters.get("recall", ""))
+    if not _IS_ENTRY(entry):
+        expected, found = "the entry of a recall, 64 hexadecimal digits", repr(entry)[:80]
+        raise DocumentError("not an entry", code="bad_value", where="recall", expected=expected, found=found)
+    standing = recalls.standing(entry, party, now=timezone.now())
+    recall_report.demand(standing)
+    return standing
+
+
+_IS_ENTRY = re.compile("[0-9a-f]{64}", re.ASCII).fullmatch
+
+
+def _report_recall(turn: Turn) -> Made:
+    found, now = _demand_recall(turn.party, turn.parameters), timezone.now()
+    made = recall_report.report(found, now=now)
+
+    def act() -> Sequence[bytes]:
+        recall_report.keep(found, made, now=now)
+        return (made,)
+
+    return Made(RECALLED, f"recall-{found.entry[:16]}.unitproof", act=act)
+
+
 # ---- all ------------------------------------------------------------------------------------------------------------
 
 
@@ -310,5 +339,6 @@ KINDS: Mapping[str, Kind] = {
         )
         for kind in (master_files.PRODUCTS, master_files.PLACES)
     },
+    "recall-report": Kind("Report how a recall stands", frozenset({"recall"}), (), _demand_recall, _report_recall),
     "apply": Kind("Change what was shown of a file", frozenset({"job"}), (), _demand_shown, _apply),
 }

@@ -306,6 +306,19 @@ class Registration(models.Model):
         )
 
 
+class RecallReport(models.Model):
+    """How a recall stood, as the node has signed it: a file for whoever asked. One that a closing names is its last."""
+
+    recall = models.BigIntegerField()  # number of the entry of the recall
+    party = models.CharField(max_length=13)  # GLN-13 of whoever it was made for: it names whom that may know
+    sha256 = models.BinaryField(max_length=32)
+    report = models.BinaryField()  # the file (`bundle/recalled.py`)
+    made = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["recall", "sha256"], name="report_is_kept_once"),)
+
+
 class LegalHold(models.Model):
     """That nothing of a party, or of one submission, is erased: from one statement of the node until another."""
 

@@ -54,6 +54,9 @@ KINDS: Mapping[str, Kind] = {
     "alarm.out_of_chain": Kind(
         "A pack that concerns you was seen where its record does not have it.", page="alarms-page"
     ),
+    "recall.opened": Kind("Goods that you have, or had, are called back.", page="recalls"),
+    "recall.answered": Kind("A party has answered a recall of yours.", page="recalls"),
+    "recall.closed": Kind("A recall that you were told of is closed.", page="recalls"),
     "clock.reminder": Kind("Half of the time for a matter of yours is over."),
     "clock.ran_out": Kind("The time for a matter of yours has run out.", escalates=True),
     "clock.still_open": Kind("A matter of yours is still open, long after its time ran out.", escalates=True),

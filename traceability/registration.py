@@ -36,6 +36,7 @@ from partners.models import Right, Role
 from partners.still import keep_still
 
 from . import governing
+from .dscsa import recalling
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
 from .history import chain
@@ -60,6 +61,9 @@ from .statements import (
     PartnerExit,
     Policy,
     Prefix,
+    Recall,
+    RecallAnswer,
+    RecallClosing,
     Release,
     Revocation,
     open_statement,
@@ -198,6 +202,8 @@ def record(opened: Opened[Statement], *, now: datetime) -> Registration:
             APPLY[type(opened.payload)](opened, entry.number)
         elif adopted is not None and type(adopted) in ADOPT:
             ADOPT[type(adopted)](adopted, entry.number)
+        if type(opened.payload) in TELL:
+            TELL[type(opened.payload)](row, opened.payload, now=now)
     except PartnerError as error:
         raise _as(Refusal, error) from error
     return row
@@ -497,8 +503,17 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     DataHash: lambda opened, number: None,  # it stands for itself
+    Recall: recalling.demand_recall,
+    RecallAnswer: recalling.demand_answer,
+    RecallClosing: recalling.demand_closing,
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
+}
+#: Whom a statement is told, of the kinds that are.
+TELL: dict[type[Statement], Callable[..., None]] = {
+    Recall: recalling.tell_of_recall,
+    RecallAnswer: recalling.tell_of_answer,
+    RecallClosing: recalling.tell_of_closing,
 }
 #: What can be taken back again, by kind, and the rows that it made.
 REVOCABLE: dict[str, type[Right]] = {

@@ -217,6 +217,7 @@ CELERY_BEAT_SCHEDULE = {
     },
     "anchor": {"task": "ledger.tasks.anchor", "schedule": 60.0, "options": {"expires": 60.0}},
     "enact": {"task": "traceability.tasks.enact", "schedule": 60.0, "options": {"expires": 60.0}},
+    "recalls": {"task": "traceability.tasks.recalls", "schedule": 60.0, "options": {"expires": 60.0}},
     "access_interval": {"task": "traceability.tasks.access_interval", "schedule": ACCESS_INTERVAL_SECONDS},
     "audit": {"task": "traceability.tasks.audit", "schedule": AUDIT_EVERY_SECONDS},
     # Beat counts anew where its file is lost: a day may never be over.

@@ -709,6 +709,84 @@ class DataHash(Registration):
         return self.hash == self.hash_alg.hash_of(data)
 
 
+class RecallClass(StrEnum):
+    """How grave it is, by the likelihood and gravity of harm (21 CFR 7.3(m))."""
+
+    I = "I"  # noqa: E741 - as the law writes it
+    II = "II"
+    III = "III"
+
+
+class RecallDepth(StrEnum):
+    """How far down the chain it goes (21 CFR 7.42(b)(1))."""
+
+    WHOLESALE = "wholesale"
+    RETAIL = "retail"  # and wholesale
+    CONSUMER = "consumer"  # to whoever uses it, and all before
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recall(Registration):
+    """What these holds cover is called back:
+
+    {"about":gln,"answer-by":time,"classification":"II","contact":"recalls@maker.example","depth":"retail",
+     "holds":[entry],"reason":"particles",...}
+
+    The holds keep it where it is; this says what its holders have to do, and until when they answer (21 CFR 7.49). Said
+    by whoever set the holds, each of kind `recall`, on a product, and in force.
+    """
+
+    content_type = _content_type("recall")
+
+    holds: Annotated[tuple[str, ...], many(ENTRY_HEX)]
+    classification: Annotated[RecallClass, one_of(RecallClass)]
+    depth: Annotated[RecallDepth, one_of(RecallDepth)]
+    reason: Annotated[str, WORD]
+    contact: Annotated[str, WORD]  # whom holders ask
+    answer_by: Annotated[datetime, TIME]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallAnswer(Registration):
+    """A party has read the recall in this entry; and what it has found of it, in units, once it has looked:
+
+    {"about":gln,"destroyed":0,"entry":...,"missing":2,"quarantined":38,"returned":0,...}
+
+    All four numbers or none. Said again it counts instead of what the party said before (21 CFR 7.49(d), 7.53(b)(3)).
+    """
+
+    content_type = _content_type("recall-answer")
+
+    entry: Annotated[str, ENTRY_HEX]
+    quarantined: Annotated[int | None, COUNT] = None  # kept aside
+    returned: Annotated[int | None, COUNT] = None  # sent back
+    destroyed: Annotated[int | None, COUNT] = None
+    missing: Annotated[int | None, COUNT] = None  # by the record there, and not found
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len({each is None for each in self.found}) > 1:
+            expected = "quarantined, returned, destroyed and missing, or none of them"
+            raise StatementError("some of the numbers", where="quarantined", expected=expected)
+
+    @property
+    def found(self) -> tuple[int | None, ...]:
+        return self.quarantined, self.returned, self.destroyed, self.missing
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallClosing(Registration):
+    """The recall in this entry is over (21 CFR 7.55), as its last report says; what is held stays held:
+
+    {"about":gln,"entry":...,"report":SHA-256,...}
+    """
+
+    content_type = _content_type("recall-closing")
+
+    entry: Annotated[str, ENTRY_HEX]
+    report: Annotated[bytes, HASH]  # of the report's bytes
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -827,6 +905,65 @@ class Verification(Payload):
     answer: Annotated[bytes, HASH]  # SHA-256
 
 
+def _read_places(value: Any) -> tuple[tuple[str | None, str | None, str | None, int], ...]:
+    if not isinstance(value, list):
+        raise ValueError(value)
+    return tuple((_text_or_null(a), _text_or_null(b), _text_or_null(c), _read_count(n)) for a, b, c, n in value)
+
+
+def _text_or_null(value: Any) -> str | None:
+    return None if value is None else cast(str, WORD.read(value))
+
+
+def _read_told(value: Any) -> tuple[tuple[str, str, int], ...]:
+    if not isinstance(value, list):
+        raise ValueError(value)
+    return tuple((WORD.read(who), WORD.read(role), _read_count(units)) for who, role, units in value)
+
+
+def _read_begun(value: Any) -> tuple[tuple[int, int], ...]:
+    if not isinstance(value, list):
+        raise ValueError(value)
+    found = tuple((_read_count(index), _read_count(units)) for index, units in value)
+    if sorted({index for index, _ in found}) != [index for index, _ in found]:
+        raise ValueError(value)
+    return found
+
+
+def _write_rows(rows: tuple[tuple[JSON, ...], ...]) -> JSON:
+    return [list(row) for row in rows]
+
+
+PLACES = Form("[[state, possessor, consignee, units], ...]", _read_places, _write_rows)
+TOLD_OF = Form("[[party, role, units], ...]", _read_told, _write_rows)
+BEGUN = Form("[[index, units], ...], by index", _read_begun, _write_rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecallStatus(Payload):
+    """How a recall stands, with all of the log up to this size before it:
+
+    {"at":[["held","dispenser",null,38]],"begun":[[7,40]],"entry":...,"log":...,"root":...,"size":12,"time":time,
+     "told":[["0614141003004","dispenser",38]],"units":[n,root],"v":1}
+
+    A party stands by its GLN, or by its role to whoever is not to know more. The tree of `units` is that of FORMATS
+    section 3 over the lines of the list that goes with it (`bundle/recalled.py`), which is whole: whoever has a
+    statement of this log that begins a unit of the recall, and finds its entry not in `begun` or with fewer units,
+    convicts the node.
+    """
+
+    content_type = _content_type("recall-status")
+
+    entry: Annotated[str, ENTRY_HEX]  # of the recall
+    size: Annotated[int, COUNT]
+    root: Annotated[bytes, HASH]
+    time: Annotated[datetime, TIME]
+    units: Annotated[Root, ROOT]
+    at: Annotated[tuple[tuple[str | None, str | None, str | None, int], ...], PLACES]  # the most first
+    begun: Annotated[tuple[tuple[int, int], ...], BEGUN]  # in which entries of the log how many of them begin
+    told: Annotated[tuple[tuple[str, str, int], ...], TOLD_OF]  # who was told, and of how many units
+
+
 @dataclass(frozen=True, kw_only=True)
 class Archive(Payload):
     """The node has handed out all that a party has in the log of this size, in an archive with this manifest:
@@ -848,10 +985,12 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash)
+RECALLS = (Recall, RecallAnswer, RecallClosing)
+
+OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *RECALLS)
 """What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""
 
-OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash)
+OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash, *RECALLS)
 """What no bundle relies on: a hold is in the node's status, and the others decide nothing of what one proves."""
 
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
@@ -859,7 +998,7 @@ BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHo
 
 STATEMENTS: tuple[type[Statement], ...] = (
     *(Submission, Key, KeyRevocation, Prefix, Delegation, Revocation),
-    *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, Policy, Approval),
+    *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, *RECALLS, Policy, Approval),
     *BY_NODE,
 )
 P = TypeVar("P", bound=Payload)
@@ -901,6 +1040,11 @@ def sign_status(status: Status, key: cose.PrivateKey, *, operator: str) -> bytes
 def sign_verification(said: Verification, key: cose.PrivateKey, *, operator: str) -> bytes:
     """The answer to a verification request by the node's key; its subject is the item."""
     return _sign(said, key, issuer=operator, subject=said.epc)
+
+
+def sign_recall_status(status: RecallStatus, key: cose.PrivateKey, *, operator: str) -> bytes:
+    """How a recall stands, by the node's key; its subject is the entry of the recall."""
+    return _sign(status, key, issuer=operator, subject=f"urn:unitproof:entry:{status.entry}")
 
 
 def sign_archive(archive: Archive, key: cose.PrivateKey, *, operator: str) -> bytes:
@@ -948,6 +1092,11 @@ def open_verification(envelope: bytes) -> Opened[Verification]:
         detail = "subject and item differ"
         raise StatementError(detail, code="wrong_subject", expected=opened.payload.epc, found=opened.signed.subject)
     return opened
+
+
+def open_recall_status(envelope: bytes) -> Opened[RecallStatus]:
+    """Read a node's word about a recall; the signature is not yet checked."""
+    return _open(envelope, (RecallStatus,))
 
 
 def open_archive(envelope: bytes) -> Opened[Archive]:

@@ -13,9 +13,11 @@ from django.utils import timezone
 from . import accesses, delivering, erasure, governing, working
 from .audit import audit_if_due
 from .bundle.build import CannotProve
+from .dscsa.recalling import Later
 
 logger = logging.getLogger(__name__)
 work, deliver = working.work, delivering.deliver  # which a worker finds here
+later = Later()
 HOUR = 3600  # seconds: an audit reads all that is new, and the whole tree
 
 
@@ -29,6 +31,12 @@ def access_interval() -> None:
 def enact() -> None:
     """Ask those for cosignatures whom the rules now in force name."""
     governing.enact()
+
+
+@shared_task(name="traceability.tasks.recalls")
+def recalls() -> None:
+    """Tell whoever has come to have something of a recall that is open."""
+    later.tell(now=timezone.now())
 
 
 @shared_task(name="traceability.tasks.audit", time_limit=HOUR)

@@ -240,9 +240,20 @@ def _words(said: Statement) -> str:
             return f"lets {said.to} read {' '.join(said.gtins or ['all'])}{until}"
         case statements.DataHash():
             return plain(f"anchors {said.location}, {said.hash_alg} {said.hash.hex()}")
+        case statements.Recall():
+            return plain(f"recalls {' '.join(said.holds)}: class {said.classification}, {said.depth}, {said.reason}")
+        case statements.RecallAnswer():
+            return plain(f"answers the recall {said.entry}: {_found(said)}")
+        case statements.RecallClosing():
+            return f"closes the recall {said.entry}"
         case statements.Revocation():
             return f"takes back {said.entry}"
     return ""
+
+
+def _found(said: statements.RecallAnswer) -> str:
+    names = ("quarantined", "returned", "destroyed", "missing")
+    return ", ".join(f"{n} {name}" for n, name in zip(said.found, names, strict=True) if n is not None) or "read"
 
 
 def _time(time: datetime) -> str:

@@ -12,6 +12,7 @@ from tests.browser.conftest import DESK, PHONE, keep
 from tests.browser.pages import complaints_of_axe
 from tests.browser.test_everyone import SMALL, WIDE, in_every_look
 from tests.traceability.labels.printed import printed, scanned
+from tests.traceability.test_recalls import answer, recall
 from tests.traceability.test_serials import gets, numbers, opens
 from tests.world import EXPIRY, GTIN, LOT, World
 from traceability import jobs, working
@@ -19,6 +20,7 @@ from traceability.web import labels as labels_page
 
 pytestmark = pytest.mark.browser
 
+OTHER = "00614141999996"  # a product of nobody's pool
 ROWS = f"gtin,serial,expiry,lot\n{GTIN},K7,{EXPIRY},{LOT}\n{GTIN},A(10)C,{EXPIRY},{LOT}\n"
 
 
@@ -215,8 +217,23 @@ def visits(world: World) -> dict[str, str]:
     turn.step(1, 3)
     pages = {"serials": "/serials", "pool": f"/serials/{pool.pool}", "report": "/serials/report", "labels": "/labels"}
     world.holds(world.maker, gtin=GTIN, lot="OTHER")
+    pages |= {"recalls": "/recalls", **recalled(world)}
     pages |= {"holds": "/holds", "notices": "/notices", "commission": "/desk/commission", "return": "/desk/return"}
     return pages | {"jobs": "/jobs", "job-failed": f"/jobs/{wrong.job}", "job-running": f"/jobs/{running.job}"}
+
+
+def recalled(world: World) -> dict[str, str]:
+    """A recall whose units are everywhere, told and answered; and its letters."""
+    units = world.maker.commissions(serial=[f"R{n}" for n in range(6)], gtin=OTHER, lot="R")
+    world.maker.ships(units[1:5], to=world.distributor)
+    world.distributor.receives(units[1:5], sender=world.maker)
+    world.distributor.ships(units[2:4], to=world.pharmacy)
+    world.pharmacy.receives(units[2], sender=world.distributor)
+    world.pharmacy.dispenses(units[2])
+    world.maker.destroys(units[5])
+    entry = recall(world, world.maker, [world.holds(world.maker, gtin=OTHER, lot="R")])
+    answer(world, world.distributor, entry, 2, 0, 0, 0)
+    return {"recall": f"/recalls/{entry}", "recall-letters": f"/recalls/{entry}/letters"}
 
 
 @pytest.mark.parametrize("viewport", [DESK, PHONE], ids=["desk", "phone"])

@@ -7,6 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
+from ..bundle.recalled import MEDIA_TYPE as RECALLED
 from ..job_kinds import KINDS, MOST_ERRORS
 from ..jobs import State
 from ..models import Job as Row
@@ -122,7 +123,9 @@ ask = extend_schema(
     "* `products`, `places`: as at `/api/v1/products/import`, and more lines: a file as CSV, EPCIS or ZIP; parameter "
     "`complete`, 0 or 1. The result, in JSON, is what would change, and nothing is stored.\n"
     "* `apply`: without a file; parameter `job`, one of the two above. What it has shown is done, whole and once; or, "
-    "where that would be something else by now, nothing is, and it fails with `differences_changed`.\n\n"
+    "where that would be something else by now, nothing is, and it fails with `differences_changed`.\n"
+    "* `recall-report`: without a file; parameter `recall`, the entry of one that you see all of. The result is the "
+    "report that `unitproof verify` checks.\n\n"
     "Of a file with something wrong in it nothing is made: the job fails with `lines_wrong`, and `errors` names what "
     "is wrong.",
     request={"application/json": JobWanted, "multipart/form-data": JobForm},
@@ -132,6 +135,7 @@ ask = extend_schema(
             Job, description=f"Taken; `Location` is the job. {_LATER}", examples=[OpenApiExample("job", _EXAMPLE)]
         ),
         **_NUMBERS_REFUSED,
+        **_problem(403, "Not for this party to have.", "report_not_yours", "this report is not yours to have"),
         **_UNKNOWN,
         **_problem(
             409, "The name was used for another request.", "request_reused", "this name was used", where="request"
@@ -177,7 +181,7 @@ result = extend_schema(
     responses={
         **{
             (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description="The result.")
-            for kind in ("application/pdf", "application/json", "text/csv", "application/xml")
+            for kind in ("application/pdf", "application/json", "text/csv", "application/xml", RECALLED)
         },
         **_UNAUTHENTICATED,
         **_UNKNOWN,

@@ -46,9 +46,14 @@ class Entered:
     envelope: bytes
 
     @property
+    def entry(self) -> bytes:
+        """The 32 bytes that are logged for it."""
+        return entry(self.salt, self.envelope)
+
+    @property
     def leaf(self) -> bytes:
         """The log's leaf hash."""
-        return leaf_hash(entry(self.salt, self.envelope))
+        return leaf_hash(self.entry)
 
 
 @dataclass(frozen=True, slots=True)

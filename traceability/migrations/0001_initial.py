@@ -246,6 +246,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='RecallReport',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('recall', models.BigIntegerField()),
+                ('party', models.CharField(max_length=13)),
+                ('sha256', models.BinaryField(max_length=32)),
+                ('report', models.BinaryField()),
+                ('made', models.DateTimeField()),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('recall', 'sha256'), name='report_is_kept_once')],
+            },
+        ),
+        migrations.CreateModel(
             name='Registration',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

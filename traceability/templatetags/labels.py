@@ -22,5 +22,15 @@ def unbroken(text: str) -> SafeString:
     return format_html_join("", "{}{}{}", (_whole(part) if odd % 2 else ("", part, "") for odd, part in parts))
 
 
+@register.filter
+def words(code: str) -> str:
+    """A word of ours, as people write it.
+
+    >>> words("wholesale_distributor")
+    'wholesale distributor'
+    """
+    return str(code).replace("_", " ")
+
+
 def _whole(part: str) -> tuple[SafeString, str, SafeString]:
     return SafeString('<span class="whole">'), part, SafeString("</span>")

@@ -15,6 +15,7 @@ from . import (
     notices,
     offline,
     readers,
+    recalls,
     resolver,
     scanner,
     serial_numbers,
@@ -24,6 +25,8 @@ from . import (
     views,
     work,
 )
+
+ENTRY = "(?P<entry>[0-9a-f]{64})"
 
 urlpatterns = [
     path("", views.scan, name="scan"),
@@ -59,6 +62,13 @@ urlpatterns = [
     re_path("^(?P<rest>(?:00|01|414)/.+)$", resolver.resolve, name="resolve"),
     re_path("^(?:A[QR][A-Za-z0-9_-]{8,}|e[hx][A-Za-z0-9_-]{8,})$", resolver.compressed),
     path(".well-known/gs1resolver", resolver.description, name="gs1resolver"),
+    path("recalls", recalls.recall_list, name="recalls"),
+    re_path(f"^recalls/{ENTRY}$", recalls.recall, name="recall-page"),
+    re_path(f"^recalls/{ENTRY}/report$", recalls.report, name="recall-report"),
+    re_path(f"^recalls/{ENTRY}/close$", recalls.close, name="recall-close"),
+    re_path(f"^recalls/{ENTRY}/units$", recalls.units, name="recall-page-units"),
+    re_path(f"^recalls/{ENTRY}/holders$", recalls.holders, name="recall-page-holders"),
+    re_path(f"^recalls/{ENTRY}/letters$", recalls.letters, name="recall-letters"),
     path("recalls/01/<str:gtin>", resolver.recall, name="recall"),
     path("recalls/01/<str:gtin>/10/<path:lot>", resolver.recall, name="recall-lot"),
     path("transactions", transactions.transactions, name="transactions"),

@@ -49,6 +49,7 @@ GROUPS: tuple[Group, ...] = (
         "When it goes another way",
         (
             Line("holds", "Hold and release", "Keep a pack, a lot or a product where it is; let it go again."),
+            Line("recalls", "Recalls", "What is called back: where it is, who has answered; and your own answer."),
             *_moves("void", "send_back", "return", "decommission", "destroy", "export"),
         ),
     ),
