@@ -48,12 +48,14 @@ class Came:
 @dataclass
 class Receiver:
     secret: str = ""
+    secrets: dict[str, str] = field(default_factory=dict)  # of paths that have their own
     answers: list[int] = field(default_factory=list)
     says: bytes = b""  # in its answers
     pause: float = 0.0  # seconds before it answers
     came: list[Came] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     port: int = 0
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> "Receiver":
         receiver = self
@@ -76,7 +78,7 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+        self._server = ThreadingHTTPServer((self.host, self.port), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_port
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -98,7 +100,7 @@ class Receiver:
     def take(self, headers: Any, body: bytes, path: str, connection: int) -> int:
         time.sleep(self.pause)
         try:
-            found = verify(self.secret, headers, body, time.time())
+            found = verify(self.secrets.get(path, self.secret), headers, body, time.time())
         except ValueError as error:
             self.refused.append(str(error))
             return 401

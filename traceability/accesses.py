@@ -35,6 +35,7 @@ from partners.models import AccessRecord
 from .bulk import is_postgresql
 from .bundle.reading import interval_entry, record_leaf
 from .epcis.jcs import JSON, encode
+from .errors import Refusal
 from .models import AccessInterval
 from .statements import b64
 from .submission import salts
@@ -117,11 +118,15 @@ def told(row: AccessRecord) -> list[JSON]:
 
 
 def proven(row: AccessRecord, interval: AccessInterval) -> tuple[int, bytes, str, list[bytes]]:
-    """Of a record, the index of its leaf in its interval's tree, its salt, its text, and its inclusion proof."""
+    """Of a record, the index of its leaf in its interval's tree, its salt, its text, and its inclusion proof. Raises
+    `Refusal` for one that is not as it was logged."""
     stored = bytes(interval.leaves)
     leaves = [stored[at : at + HASH_SIZE] for at in range(0, len(stored), HASH_SIZE)]
     salt, said = salts(bytes(interval.secret), "access")(str(row.pk)), told(row)
-    index = leaves.index(record_leaf(salt, said))
+    if (leaf := record_leaf(salt, said)) not in leaves:
+        detail, expected = "this record is not the one that was logged", "a record that nobody has changed since"
+        raise Refusal(detail, code="record_differs", where="number", expected=expected)
+    index = leaves.index(leaf)
     return index, salt, encode(said).decode(), inclusion_proof(leaves, index)
 
 

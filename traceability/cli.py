@@ -11,7 +11,7 @@ submit, or sign; collect        what happened, in EPCIS; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
 products, places                what goods and sites are; `cli_master.py`
 labels                          what stands on packs and pallets; needs no node
-watch                           what a node has under one's name
+watch, notices                  what a node has under one's name; what it tells one
 accuse ─> convict               who signed what nobody honest signs
 """
 
@@ -40,6 +40,7 @@ from . import (
     cli_anchors,
     cli_jobs,
     cli_moves,
+    cli_notices,
     cli_readers,
     cli_recalls,
     cli_returns,
@@ -273,6 +274,11 @@ def readers(args: argparse.Namespace) -> None:
         detail, expected = "one or the other", "an item; or --proof NUMBER and --out FILE"
         raise StatementError(detail, code="conflicting_parameters", where="readers", expected=expected)
     cli_readers.show(args, _node, _epc)
+
+
+def notices(args: argparse.Namespace) -> None:
+    """What you were told, in order, on from a position: alarms, recalls, and clocks that run out."""
+    cli_notices.show(args, _node)
 
 
 def check_returns(args: argparse.Namespace) -> int:
@@ -779,6 +785,7 @@ def _parser() -> argparse.ArgumentParser:
         cli_moves.form(word, moved, _gln)
 
     cli_readers.form(command(readers, node=True))
+    cli_notices.form(command(notices, node=True))
     cli_recalls.looking_form(command(recalls, node=True), _entry)
     told = "Verify packs that came back, for a saleable return: which may be sold on, and which sale they come from."
     cli_returns.form(command(check_returns, node=True, name="check-returns", told=told))

@@ -235,6 +235,14 @@ class Node:
             if not (before := page.get("next")):
                 return
 
+    def notices(self, after: int) -> Iterator[dict[str, Any]]:
+        """What one was told, in order, on from a position."""
+        asked: str | None = str(after)
+        while asked is not None:
+            page = read_object(self.ask("GET", "/api/v1/notices", params={"after": asked}))
+            yield from told_of(page, "notices")
+            asked = page.get("next")
+
     def reading(self, number: int) -> bytes:
         """The proof that a reading was recorded, once that is in the log. Asks for `PATIENCE` at most."""
         return self._once_logged(f"/api/v1/readings/{number}/proof").content

@@ -42,6 +42,7 @@ BENCHES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "memory": (["-m", "tests.bench.measures", "memory"], BOTH),
     "transactions": (["-m", "tests.bench.bench_transactions"], BOTH),
     "recall": (["-m", "tests.bench.bench_recall"], POSTGRESQL_ONLY),
+    "notices": (["-m", "tests.bench.bench_notices"], BOTH),
     "labels": (["-m", "tests.bench.measures", "labels"], SQLITE_ONLY),
 }
 WITH_WORKERS = ("cosigned",)

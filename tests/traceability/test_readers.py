@@ -20,7 +20,7 @@ from traceability import accesses
 from traceability.bundle.reading import Step, examine_reading
 from traceability.cli import main
 from traceability.dscsa.verification import verify
-from traceability.errors import NotFound, NotIntegratedYet
+from traceability.errors import NotFound, NotIntegratedYet, Refusal
 from traceability.proving import bundle_for
 from traceability.readers import Read, proof_of, readers_of
 from traceability.trust import own_policy
@@ -157,6 +157,16 @@ def test_before_its_interval_is_logged_there_is_none(world: World, pack: str) ->
     assert seen.interval is None
     with pytest.raises(NotIntegratedYet):
         proof_of(world.maker.partner, seen.number, now=world.passes())
+
+
+def test_of_a_record_that_was_changed_since_there_is_none(world: World, pack: str) -> None:
+    looks(world, world.pharmacy)
+    logs(world)
+    (seen,) = told(world, world.maker, pack)
+    AccessRecord.objects.filter(pk=seen.number).update(what="verdict")
+    with pytest.raises(Refusal) as refused:
+        proof_of(world.maker.partner, seen.number, now=world.passes())
+    assert refused.value.code == "record_differs"
 
 
 def test_i7_of_a_reader_without_a_name_there_is_none(world: World, pack: str) -> None:

@@ -10,9 +10,10 @@ import pytest
 from django.core.management import call_command
 
 from partners.models import ApiToken
+from tests.traceability.test_notices import tells
 from tests.traceability.test_proving import integrate
 from tests.world import GTIN, LOT, Party, World
-from traceability import working
+from traceability import notices, placing, working
 from traceability.cli import main
 from traceability.models import Item
 from traceability.trust import own_policy
@@ -96,6 +97,24 @@ def test_the_same_is_typed_and_the_files_hold_with_the_node_off(
     assert typed(None, "verify", "r.unitproof", "--policy", "policy.json", "--units", "u.csv") == 1
     assert "another_list" in said()
     assert typed(None, "verify", "r.unitproof", "--policy", "policy.json", "--archive", "u.csv") != 0
+
+
+def test_notices_are_read_on_from_a_position_and_seen(
+    typed: Callable[..., int], said: Callable[[], str], world: World
+) -> None:
+    for n in range(3):
+        tells(world, world.pharmacy, f"alarm/{n}", due=timedelta(days=36_500))
+    placing.place(now=world.now)
+    assert typed(world.pharmacy, "notices") == 0
+    lines = said().splitlines()
+    assert [line.split()[0] for line in lines] == ["1", "2", "3", "to"]
+    assert "alarm.two_places  until 21" in lines[0]
+    assert lines[-1] == "to go on: --after 3"
+    assert typed(world.pharmacy, "notices", "--after", "2", "--seen") == 0
+    assert len(said().splitlines()) == 2
+    assert notices.unseen(world.pharmacy.partner) == 0
+    assert typed(world.stranger, "notices") == 0
+    assert said() == "to go on: --after 0\n"
 
 
 def test_what_a_partys_own_archive_has_is_looked_for(
