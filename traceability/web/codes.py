@@ -446,7 +446,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "unanswered": "A note: somebody who was told of the recall has not answered.",
     },
     "Readings": {
-        "record_differs": "A record of a reading that was changed after it was logged: the node's operator has to look.",
+        "record_differs": "A record of a reading that was changed after it was logged: its operator has to look.",
         "not_an_interval": "Not an interval of access records.",
     },
     "Anchored data": {
