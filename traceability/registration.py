@@ -35,7 +35,7 @@ from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
 from partners.still import keep_still
 
-from . import governing
+from . import governing, trace_requests
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
 from .history import chain
@@ -62,6 +62,8 @@ from .statements import (
     Prefix,
     Release,
     Revocation,
+    TraceAnswer,
+    TraceRequest,
     open_statement,
 )
 from .statements import Registration as Statement
@@ -499,6 +501,8 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     DataHash: lambda opened, number: None,  # it stands for itself
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
+    TraceRequest: lambda opened, number: trace_requests.take_request(opened.payload, number),
+    TraceAnswer: lambda opened, number: trace_requests.take_answer(opened.payload, number),
 }
 #: What can be taken back again, by kind, and the rows that it made.
 REVOCABLE: dict[str, type[Right]] = {
