@@ -10,6 +10,7 @@ submit, or sign; collect        what happened, in EPCIS; that it is in the log
 proof ─> verify, show, receipt  what can be checked without anyone's word
 products, places                what goods and sites are; `cli_master.py`
 labels                          what stands on packs and pallets; needs no node
+trace                           where goods have been: asked, answered, checked
 watch                           what a node has under one's name
 accuse ─> convict               who signed what nobody honest signs
 """
@@ -41,6 +42,7 @@ from . import (
     cli_moves,
     cli_readers,
     cli_returns,
+    cli_traces,
     cli_transactions,
     receipts,
     reporting,
@@ -52,6 +54,7 @@ from .bundle.anchored import is_anchored
 from .bundle.check import examine
 from .bundle.reading import is_reading
 from .bundle.report import Step
+from .bundle.trace import is_trace
 from .bundle.value import Bundle, MalformedBundle
 from .epcis.documents import kind_of
 from .epcis.errors import DocumentError
@@ -418,8 +421,8 @@ def _epc(text: str) -> str:
 
 
 def verify(args: argparse.Namespace) -> int:
-    """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, or that
-    of a reading: no network, no trust in whoever made it. Exit status 0 only if every step holds."""
+    """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, that of a
+    reading, or a trace: no network, no trust in whoever made it. Exit status 0 only if every step holds."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data))
     if is_archive(args.file):
@@ -433,6 +436,8 @@ def verify(args: argparse.Namespace) -> int:
     if args.data:
         detail, expected = "only the proof of anchored data is compared with any", "a file that `anchored` fetched"
         raise StatementError(detail, code="nothing_to_compare", where="--data", expected=expected)
+    if is_trace(bundle):
+        return cli_traces.verify(bundle, policy, as_json=args.json)
     if cli_transactions.checks(bundle):
         return cli_transactions.verify(bundle, policy, as_json=args.json)
     report = examine(bundle, policy)
@@ -816,6 +821,9 @@ def _parser() -> argparse.ArgumentParser:
     command(show).add_argument("file", type=Path)
 
     cli_transactions.arguments(command(transactions, node=True), _submission)
+    told = "Ask partners where goods have been, and answer them: signed, with proofs."
+    tracing = commands.add_parser("trace", help=told, description=told)
+    cli_traces.form(tracing, _asked_of, _node, _gln, _gtin, _entry)
     cli_master.add(command)
 
     printing = command(labels)
@@ -998,7 +1006,7 @@ def day(text: str) -> datetime:
 
 
 #: Options whose value may begin with a hyphen, as one key in 64 does: base64url and GS1's character set 82 have it.
-HYPHENATED = frozenset({"--kid", "--lot", "--first", "--last", "--new-public"})
+HYPHENATED = frozenset({"--kid", "--lot", "--first", "--last", "--new-public", "--serial"})
 
 
 def _joined(argv: Sequence[str]) -> Iterator[str]:

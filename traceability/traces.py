@@ -118,9 +118,12 @@ def draw_up(party: Partner, entry: bytes, *, now: datetime) -> TracePackage | Jo
     trace = asked_of(party, entry)
     if tracing.count(trace) <= AT_ONCE:
         return tracing.draw_up(trace, now=now)
-    drawn = trace.packages.order_by("-pk").first()
-    name = f"{JOB}-{entry.hex()[:32]}-{drawn.pk if drawn else 0}"
-    job, created = jobs.ask(party, jobs.Wanted(JOB, name, {"trace": entry.hex()}))
+    name = f"{JOB}-{entry.hex()[:32]}-"
+    earlier = Job.objects.filter(party=party.gln, request__startswith=name).order_by("-pk")
+    if (last := earlier.first()) is not None and last.state in jobs.OPEN:
+        return last
+    wanted = jobs.Wanted(JOB, f"{name}{earlier.count() + 1}", {"trace": entry.hex()})  # at once, the same for both
+    job, created = jobs.ask(party, wanted)
     if created:
         working.ring()
     return job
