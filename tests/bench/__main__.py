@@ -41,6 +41,7 @@ BENCHES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "audit": (["-m", "tests.bench.measures", "audit"], BOTH),
     "memory": (["-m", "tests.bench.measures", "memory"], BOTH),
     "transactions": (["-m", "tests.bench.bench_transactions"], BOTH),
+    "trace": (["-m", "tests.bench.bench_trace"], BOTH),
     "labels": (["-m", "tests.bench.measures", "labels"], SQLITE_ONLY),
 }
 WITH_WORKERS = ("cosigned",)

@@ -3,17 +3,20 @@
     lot or serials ──> items ──by their own rows──> groups ──a chain each──> paths ──a bundle each──> package
 
 It tells what the answering party may see by its own trade, and nothing of what happened after its own part ended; what
-it had no part in is named as unknown, whether others know of it or nobody. Units with the same beginning, the same
-packings and the same moves of their own have one history: a lot is read in a number of queries that does not depend on
-how many units it has, and then once for each of its groups.
+it had no part in is named as unknown, whether others know of it or nobody. Units that began together and were moved by
+the same events, whatever they were in, changed hands together: a lot is read in a number of queries that depends on how
+deep it is packed and not on how many units it has, and then once for each group of them.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
+from itertools import groupby
 from typing import NamedTuple
+from urllib.parse import unquote
 from zlib import compress, decompress
 
 from django.conf import settings
@@ -23,7 +26,7 @@ from partners import access
 from partners.access import Purpose
 from partners.descriptions import TOLD as DESCRIBED
 from partners.descriptions import known
-from partners.gs1.identifiers import Sgtin, gtin_of
+from partners.gs1.identifiers import SERIAL_AT, Sgtin, gtin_of
 from partners.models import Partner
 from partners.still import keep_still
 
@@ -148,22 +151,70 @@ def _epcs_of_lot(said: TraceRequest) -> list[str]:
 
 
 def _groups(units: Sequence[_Unit]) -> list[list[_Unit]]:
-    """Units with one history: they began together, were packed together, and were moved by the same events."""
-    rows: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-    keys = [unit.key for unit in units]
-    for key, *packed in bulk.select_in(_PACKINGS, keys, "bigint"):
-        rows[key].append(tuple(packed))
-    for key, *moved in bulk.select_in(_MOVES, keys, "bigint"):
-        rows[key].append(tuple(moved))
+    """Units that began by one event, were moved by the same events, themselves or in whatever they were in, were packed
+    by the same parties in between, and are with the same party now."""
+    lineage = _Lineage({unit.key for unit in units})
     found: dict[tuple[object, ...], list[_Unit]] = defaultdict(list)
     for unit in units:
-        found[unit.begun, *sorted(rows.get(unit.key, ()))].append(unit)
+        found[unit.begun, lineage.history(unit.key), lineage.custody(unit.key)].append(unit)
     return [sorted(group, key=lambda unit: unit.epc) for group in found.values()]
 
 
-_PACKINGS = """SELECT c.item_id, c.sequence, c.event_id, c.parent_id, coalesce(c.closed_id, 0)
+class _Lineage:
+    """Of some items, and of all that they were ever in: what packed and what moved each. A query or two a level."""
+
+    def __init__(self, keys: set[int]) -> None:
+        self._packings: dict[int, list[tuple[int, int, int]]] = defaultdict(list)  # event, parent, event that ended it
+        self._moves: dict[int, list[int]] = defaultdict(list)
+        known, fresh = set[int](), keys
+        while fresh:
+            known |= fresh
+            rows = bulk.select_in(_PACKINGS, sorted(fresh), "bigint")
+            for key, event, parent, closed in rows:
+                self._packings[key].append((event, parent, closed or _FOR_EVER))
+            for key, event in bulk.select_in(_MOVES, sorted(fresh), "bigint"):
+                self._moves[key].append(event)
+            fresh = {parent for _, _, parent, _ in rows} - known
+        packed = sorted({event for rows in self._packings.values() for event, *_ in rows})
+        self._packers = dict(bulk.select_by("found.id, found.party", "traceability_event", "id", packed, "bigint"))
+        tops = sorted({self._top(key) for key in keys})
+        columns = "found.id, found.status, found.possessor, found.consignee"
+        rows = bulk.select_by(columns, "traceability_item", "id", tops, "bigint")
+        self._custody = {key: tuple(custody) for key, *custody in rows}
+        self._carried = cache(self._carried_in)
+
+    def custody(self, key: int) -> tuple[str | None, ...]:
+        """Status and parties, of the outermost that it is in now."""
+        return self._custody[self._top(key)]
+
+    def _top(self, key: int) -> int:
+        while parent := next((parent for _, parent, closed in self._packings[key] if closed == _FOR_EVER), None):
+            key = parent
+        return key
+
+    def history(self, key: int) -> tuple[int | str, ...]:
+        """The events that moved it, by their rows, and between them by whom it was packed."""
+        told = sorted(self._carried(key, 0, _FOR_EVER))
+        steps = [self._packers[event] if is_packing else event for event, is_packing in told]
+        return tuple(step for step, _ in groupby(steps))
+
+    def _carried_in(self, key: int, after: int, upto: int) -> frozenset[tuple[int, bool]]:
+        """What happened to it, and to what it was in for as long as it was, after one event and up to another; whether
+        that packed. As `history.py` asks it of the database: each container counts from what packed into it until what
+        ended that."""
+        found = {(event, False) for event in self._moves[key] if after < event <= upto}
+        for event, parent, closed in self._packings[key]:
+            if after < event <= upto:
+                found.add((event, True))
+            if event < upto and closed > after:
+                found |= self._carried(parent, max(event, after), min(closed, upto))
+        return frozenset(found)
+
+
+_FOR_EVER = 2**63 - 1
+_PACKINGS = """SELECT c.item_id, c.event_id, c.parent_id, c.closed_id
     FROM {values} JOIN traceability_containment AS c ON c.item_id = named.value"""
-_MOVES = """SELECT m.item_id, m.sequence, m.event_id FROM {values}
+_MOVES = """SELECT m.item_id, m.event_id FROM {values}
     JOIN traceability_move AS m ON m.item_id = named.value"""
 
 
@@ -181,7 +232,7 @@ def _paths(said: TraceRequest, gln: str, progress: Progress) -> list[Path]:
             changes = asked_for(_changes(hops), said.wants)
             status = str(found.custody.status) if found.has_now(gln) and found.custody.status else None
             path = Path((), 0, changes, found.lot, found.expiry, status)
-            merged[path] += [Sgtin.parse(unit.epc).serial for unit in group]
+            merged[path] += [unquote(unit.epc[SERIAL_AT:]) for unit in group]
         progress(number, 2 * len(groups))
     return [
         replace(path, serials=tuple(sorted(serials, key=name_order)))
