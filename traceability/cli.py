@@ -12,6 +12,7 @@ proof ─> verify, show, receipt  what can be checked without anyone's word
 products, places                what goods and sites are; `cli_master.py`
 labels                          what stands on packs and pallets; needs no node
 watch, notices                  what a node has under one's name; what it tells one
+trace                           where goods have been: asked, answered, checked
 accuse ─> convict               who signed what nobody honest signs
 """
 
@@ -44,6 +45,7 @@ from . import (
     cli_readers,
     cli_recalls,
     cli_returns,
+    cli_traces,
     cli_transactions,
     receipts,
     reporting,
@@ -56,6 +58,7 @@ from .bundle.check import examine
 from .bundle.reading import is_reading
 from .bundle.recalled import is_recalled
 from .bundle.report import Step
+from .bundle.trace import is_trace
 from .bundle.value import Bundle, MalformedBundle
 from .epcis.documents import kind_of
 from .epcis.errors import DocumentError
@@ -443,8 +446,8 @@ def _epc(text: str) -> str:
 
 def verify(args: argparse.Namespace) -> int:
     """Check a proof bundle, a party's archive, a transaction on paper (PDF), the proof of anchored data, that of a
-    reading, or the report of a recall: no network, no trust in whoever made it. Exit status 0 only if all of it
-    holds."""
+    reading, the report of a recall, or a trace: no network, no trust in whoever made it. Exit status 0 only if every
+    step holds."""
     with _reading(args.policy) as data:
         policy = Policy.parse(_text(data))
     if is_archive(args.file):
@@ -460,6 +463,8 @@ def verify(args: argparse.Namespace) -> int:
     if args.data:
         detail, expected = "only the proof of anchored data is compared with any", "a file that `anchored` fetched"
         raise StatementError(detail, code="nothing_to_compare", where="--data", expected=expected)
+    if is_trace(bundle):
+        return cli_traces.verify(bundle, policy, as_json=args.json)
     if cli_transactions.checks(bundle):
         return cli_transactions.verify(bundle, policy, as_json=args.json)
     report = examine(bundle, policy)
@@ -847,6 +852,9 @@ def _parser() -> argparse.ArgumentParser:
     command(show).add_argument("file", type=Path)
 
     cli_transactions.arguments(command(transactions, node=True), _submission)
+    told = "Ask partners where goods have been, and answer them: signed, with proofs."
+    tracing = commands.add_parser("trace", help=told, description=told)
+    cli_traces.form(tracing, _asked_of, _node, _gln, _gtin, _entry)
     cli_master.add(command)
 
     printing = command(labels)
@@ -1030,7 +1038,7 @@ def day(text: str) -> datetime:
 
 
 #: Options whose value may begin with a hyphen, as one key in 64 does: base64url and GS1's character set 82 have it.
-HYPHENATED = frozenset({"--kid", "--lot", "--first", "--last", "--new-public"})
+HYPHENATED = frozenset({"--kid", "--lot", "--first", "--last", "--new-public", "--serial"})
 
 
 def _joined(argv: Sequence[str]) -> Iterator[str]:

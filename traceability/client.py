@@ -253,6 +253,10 @@ class Node:
         asked = {"anchors": "1"} if anchors else {}
         return self._once_logged(f"/api/v1/anchors/{entry}/proof", params=asked).content
 
+    def traced(self, entry: str) -> bytes:
+        """Request, answer and proofs of a trace, once they are in the log. Asks for `PATIENCE` at most."""
+        return self._once_logged(f"/api/v1/traces/{entry}/file").content
+
     def check_return(self, scan: str) -> dict[str, Any]:
         """Whether a pack that came back may be sold on, and whose sale it comes back from."""
         return read_object(self.ask("POST", "/api/v1/returns", json={"scan": scan}))

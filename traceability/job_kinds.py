@@ -20,13 +20,13 @@ from partners.models import Partner
 
 from . import line_report, master_data, master_files, number_files, serials
 from .bundle.recalled import MEDIA_TYPE as RECALLED
-from .dscsa import recall_report, recalls, shipments
+from .dscsa import recall_report, recalls, shipments, tracing
 from .epcis.errors import DocumentError
 from .errors import NotFound, Refusal
 from .job_pieces import kept
 from .line_checks import check_report
 from .line_report import Wrong
-from .models import TRANSACTION, Job, SerialBlock
+from .models import TRANSACTION, Job, SerialBlock, Trace
 
 MOST_ERRORS = 100  # of a job that are kept
 NUMBERS_A_PIECE = 65_536  # serial numbers: a fraction of a second, and about a megabyte
@@ -299,6 +299,30 @@ def _report_recall(turn: Turn) -> Made:
     return Made(RECALLED, f"recall-{found.entry[:16]}.unitproof", act=act)
 
 
+# ---- traces ---------------------------------------------------------------------------------------------------------
+
+
+def _demand_trace(party: Partner, parameters: Parameters) -> Trace:
+    """One that the party is asked for."""
+    entry = str(parameters.get("trace"))
+    if not _IS_ENTRY(entry):
+        expected, found = "64 hexadecimal digits", repr(entry)[:80]
+        raise DocumentError("not an entry", code="bad_value", where="trace", expected=expected, found=found)
+    trace = Trace.objects.filter(to=party.gln, request__entry__entry=bytes.fromhex(entry)).first()
+    if trace is None:
+        raise NotFound("nobody has asked you for a trace in this entry", where="trace")
+    return trace
+
+
+def _draw_trace(turn: Turn) -> Made:
+    trace = _demand_trace(turn.party, turn.parameters)
+    if trace.answer_id is not None:
+        raise Refusal("this was answered already", code="answered_twice", where="trace")
+    drawn = tracing.draw_up(trace, now=timezone.now(), progress=turn.step)
+    told = {"sha256": bytes(drawn.sha256).hex(), "size": drawn.size, "units": drawn.units, "knows": drawn.knows}
+    return Made("application/json", "trace.json", (json.dumps(told).encode(),))
+
+
 # ---- all ------------------------------------------------------------------------------------------------------------
 
 
@@ -341,4 +365,5 @@ KINDS: Mapping[str, Kind] = {
     },
     "recall-report": Kind("Report how a recall stands", frozenset({"recall"}), (), _demand_recall, _report_recall),
     "apply": Kind("Change what was shown of a file", frozenset({"job"}), (), _demand_shown, _apply),
+    "trace": Kind("Draw up the answer to a trace", frozenset({"trace"}), (), _demand_trace, _draw_trace),
 }

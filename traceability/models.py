@@ -103,6 +103,7 @@ class Event(models.Model):
             models.Index(fields=["identity"], name="event_identity"),
             models.Index(fields=["event_hash"], name="event_hash"),
             models.Index(fields=["party", "submission"], condition=Q(voice="agent"), name="told_for_a_party"),
+            models.Index(fields=["lot"], condition=Q(lot__isnull=False), name="events_of_a_lot"),
             models.Index(fields=["party", "id"], condition=Q(biz_step="shipping"), name="shipped_by_a_party"),
             models.Index(fields=["consignee", "id"], condition=Q(biz_step="shipping"), name="shipped_to_a_party"),
             models.Index(
@@ -587,3 +588,50 @@ class VrsRoute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.digits} at {self.url}"
+
+
+class Trace(models.Model):
+    """That one party asks another what it knows of some units, and what was answered: what their statements say, where
+    it is looked for (`trace_requests.py`)."""
+
+    request = models.OneToOneField(Registration, on_delete=models.PROTECT, related_name="trace")
+    requester = models.CharField(max_length=13)  # GLN-13
+    to = models.CharField(max_length=13)  # GLN-13 of whoever is asked
+    investigation = models.CharField(max_length=200)
+    test = models.BooleanField()  # a drill
+    asked = models.DateTimeField()
+    due = models.DateTimeField(null=True)  # null: a drill has no clock
+    answer = models.OneToOneField(Registration, on_delete=models.PROTECT, null=True, related_name="answers_trace")
+    answered = models.DateTimeField(null=True)
+    read = models.DateTimeField(null=True)  # when whoever asked fetched it first: every unit in it was recorded then
+
+    class Meta:
+        indexes = (
+            models.Index(fields=["requester", "id"], name="traces_by_a_party"),
+            models.Index(fields=["to", "id"], name="traces_to_a_party"),
+        )
+
+
+class TracePackage(models.Model):
+    """What was drawn up to answer a trace. It is an answer once its hash was signed; no other is kept beside it."""
+
+    trace = models.ForeignKey(Trace, on_delete=models.CASCADE, related_name="packages")
+    sha256 = models.BinaryField(max_length=32)
+    size = models.BigIntegerField()  # bytes
+    units = models.IntegerField()  # that it tells of
+    knows = models.CharField(max_length=8)  # a word of statements.TraceKnown
+    drawn = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["trace", "sha256"], name="package_is_kept_once"),)
+
+
+class TracePiece(models.Model):
+    """A piece of a package: so much that no statement is about more."""
+
+    package = models.ForeignKey(TracePackage, on_delete=models.CASCADE, related_name="pieces", db_index=False)
+    number = models.IntegerField()  # from 0
+    content = models.BinaryField()  # zlib
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["package", "number"], name="trace_piece_has_one_place"),)

@@ -61,6 +61,10 @@ KINDS: Mapping[str, Kind] = {
     "clock.ran_out": Kind("The time for a matter of yours has run out.", escalates=True),
     "clock.still_open": Kind("A matter of yours is still open, long after its time ran out.", escalates=True),
     "test": Kind("This is a test: nothing has happened."),
+    "trace.asked": Kind("Somebody asks you to trace goods.", page="traces-page"),
+    "trace.answered": Kind("A trace that you have asked for is answered.", page="traces-page"),
+    "trace.test_asked": Kind("TEST: somebody asks you to trace goods, as a drill.", page="traces-page"),
+    "trace.test_answered": Kind("TEST: a trace that you have asked for as a drill is answered.", page="traces-page"),
 }
 TEST = "test"  # goes to the address that is tested, whatever its kinds are
 

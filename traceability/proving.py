@@ -61,6 +61,12 @@ def bundle_for(epc: str, reader: Partner, *, purpose: access.Purpose, now: datet
         return _bundle(_Walk(epc, hops), found, hops, profile, anchored)
 
 
+def bundle_of(found: Chain, hops: Sequence[Hop]) -> bytes:
+    """The proof of these hops of an item, for whoever the caller has found may show them, and has recorded that. In a
+    transaction in which holds are kept still. Raises `NotIntegratedYet`."""
+    return _bundle(_Walk(found.epc, hops), found, hops, Profile.PARTNER, anchored=False)
+
+
 def _bundle(walk: "_Walk", found: Chain, hops: Sequence[Hop], profile: Profile, anchored: bool) -> bytes:
     head = log.latest()
     sources, rights = list(walk.sources()), _rights(walk, found, hops, head)

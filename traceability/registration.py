@@ -35,7 +35,7 @@ from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
 from partners.still import keep_still
 
-from . import governing
+from . import governing, trace_requests
 from .dscsa import recalling
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
@@ -66,6 +66,8 @@ from .statements import (
     RecallClosing,
     Release,
     Revocation,
+    TraceAnswer,
+    TraceRequest,
     open_statement,
 )
 from .statements import Registration as Statement
@@ -508,6 +510,8 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     RecallClosing: recalling.demand_closing,
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
+    TraceRequest: lambda opened, number: trace_requests.take_request(opened.payload, number),
+    TraceAnswer: lambda opened, number: trace_requests.take_answer(opened.payload, number),
 }
 #: Whom a statement is told, of the kinds that are.
 TELL: dict[type[Statement], Callable[..., None]] = {

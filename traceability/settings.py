@@ -246,6 +246,7 @@ SPECTACULAR_SETTINGS = {
         "JobKindEnum": "traceability.job_kinds.KINDS",
         "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
         "BlockStateEnum": ["allocated", "returned", "expired"],
+        "TraceReasonEnum": "traceability.statements.TraceReason",
     },
     "TAGS": [
         {"name": "submissions", "description": "EPCIS documents, signed by who hands them in."},
@@ -261,6 +262,7 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
+        {"name": "traces", "description": "Where goods have been: asked of partners, answered, proven."},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

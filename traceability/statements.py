@@ -259,6 +259,15 @@ def _write_named_key(key: "NamedKey") -> JSON:
 NAMED_KEY = Form("a party's key: gln, kid, public", _read_named_key, _write_named_key)
 
 
+def _read_flag(value: Any) -> bool:
+    if value is not True:
+        raise ValueError(value)
+    return True
+
+
+FLAG = Form("true, or left out", _read_flag, _same)
+
+
 def name_order(name: str) -> bytes:
     """RFC 8785 section 3.2.3: names sort by UTF-16 code unit."""
     return name.encode("utf-16-be", "surrogatepass")
@@ -787,6 +796,80 @@ class RecallClosing(Registration):
     report: Annotated[bytes, HASH]  # of the report's bytes
 
 
+class TraceWanted(StrEnum):
+    """What a trace is to tell of each unit: the response types of the PDG's tracing protocol."""
+
+    TRANSACTION_INFORMATION = "transaction_information"  # each change of ownership that the party knows of
+    ALL_KNOWN_OWNERS = "all_known_owners"
+    LAST_KNOWN_OWNERS = "last_known_owners"
+
+
+class TraceReason(StrEnum):
+    """Why a trace is asked for: whoever asks attests to it by signing."""
+
+    SUSPECT = "suspect"
+    ILLEGITIMATE = "illegitimate"
+    RECALLED = "recalled"
+    COMPLIANCE_AUDIT = "compliance_audit"
+    HEALTH_AUTHORITY_INSPECTION = "health_authority_inspection"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceRequest(Registration):
+    """The party `about` asks another what it knows of units of a product (21 U.S.C. 360eee-1(b)(1)(B), (c)(1)(C)):
+
+    {"about":gln,"contact":"trace@board.example","gtin":"00614141123452","investigation":"2026-117","lot":"L42",
+     "reason":"suspect","serials":["A1"],"test":true,"to":gln,"wants":"all_known_owners",...}
+
+    Of a `lot`, of some `serials`, or of those serials in that lot. `test`: a drill, by which no clock of the law runs.
+    """
+
+    content_type = _content_type("trace-request")
+
+    to: Annotated[str, GLN]
+    investigation: Annotated[str, WORD]  # its number, as whoever asks writes it
+    wants: Annotated[TraceWanted, one_of(TraceWanted)]
+    reason: Annotated[TraceReason, one_of(TraceReason)]
+    contact: Annotated[str, WORD]  # how to reach whoever asks: mail address, telephone
+    name: Annotated[str | None, WORD] = None  # of whoever asks, or the department
+    circumstances: Annotated[str | None, WORD] = None
+    incident: Annotated[str | None, WORD] = None  # that the FDA has given to a Form 3911
+    case: Annotated[str | None, WORD] = None  # number of a regulator's case that this belongs to
+    gtin: Annotated[str, ONE_GTIN]
+    lot: Annotated[str | None, WORD] = None
+    serials: Annotated[tuple[str, ...] | None, many(WORD, by=name_order)] = None
+    test: Annotated[bool | None, FLAG] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lot is None and self.serials is None:
+            raise StatementError("does not say what it is about", where="serials", expected="serials, or a lot")
+
+
+class TraceKnown(StrEnum):
+    """How much of what was asked the answering party had a part in, as far as it knows."""
+
+    ALL = "all"  # of each serial that was asked for
+    SOME = "some"  # of a lot, nobody but its maker knows whether that is all
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceAnswer(Registration):
+    """What the party `about` answers to a trace, in the package of this hash:
+
+    {"about":gln,"knows":"all","package":SHA-256,"request":hex,"to":gln,...}
+    """
+
+    content_type = _content_type("trace-answer")
+
+    to: Annotated[str, GLN]
+    request: Annotated[str, ENTRY_HEX]  # entry of the request
+    package: Annotated[bytes, HASH]  # SHA-256 of the package's bytes
+    knows: Annotated[TraceKnown, one_of(TraceKnown)]
+    test: Annotated[bool | None, FLAG] = None
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -985,12 +1068,13 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-RECALLS = (Recall, RecallAnswer, RecallClosing)
+MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer)
+"""What parties say to each other when something is wrong with goods."""
 
-OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *RECALLS)
+OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *MATTERS)
 """What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""
 
-OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash, *RECALLS)
+OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash, *MATTERS)
 """What no bundle relies on: a hold is in the node's status, and the others decide nothing of what one proves."""
 
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
@@ -998,7 +1082,8 @@ BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHo
 
 STATEMENTS: tuple[type[Statement], ...] = (
     *(Submission, Key, KeyRevocation, Prefix, Delegation, Revocation),
-    *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, *RECALLS, Policy, Approval),
+    *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, Policy, Approval),
+    *MATTERS,
     *BY_NODE,
 )
 P = TypeVar("P", bound=Payload)

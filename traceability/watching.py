@@ -248,6 +248,11 @@ def _words(said: Statement) -> str:
             return f"closes the recall {said.entry}"
         case statements.Revocation():
             return f"takes back {said.entry}"
+        case statements.TraceRequest():
+            of = " ".join(filter(None, (said.gtin, said.lot and f"lot {said.lot}", *(said.serials or ()))))
+            return plain(f"{'TEST: ' if said.test else ''}asks {said.to} to trace {of}: {said.reason}")
+        case statements.TraceAnswer():
+            return f"{'TEST: ' if said.test else ''}answers {said.to}, who asked in {said.request}: knows {said.knows}"
     return ""
 
 

@@ -43,6 +43,7 @@ BENCHES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "transactions": (["-m", "tests.bench.bench_transactions"], BOTH),
     "recall": (["-m", "tests.bench.bench_recall"], POSTGRESQL_ONLY),
     "notices": (["-m", "tests.bench.bench_notices"], BOTH),
+    "trace": (["-m", "tests.bench.bench_trace"], BOTH),
     "labels": (["-m", "tests.bench.measures", "labels"], SQLITE_ONLY),
 }
 WITH_WORKERS = ("cosigned",)

@@ -82,6 +82,9 @@ from traceability.models import (
     Sighting,
     Submission,
     Subscription,
+    Trace,
+    TracePackage,
+    TracePiece,
     VerificationOutcome,
     VrsRoute,
 )
@@ -122,6 +125,9 @@ NOT_AUDITED = {
     Subscription: "where a party wants to be told",
     Delivery: "how it stands with telling it",
     Sampling: "what the node drew for a party",
+    Trace: "where its request and its answer are looked for: those are audited",
+    TracePackage: "its hash stands in a signed answer: whoever reads it checks that",
+    TracePiece: "the same",
 }
 #: Columns that say nothing that could be false, or that nothing signed could contradict.
 NOTHING_TO_CHECK = {

@@ -35,6 +35,11 @@ from traceability.statements import (
     StatementError,
     Status,
     Submission,
+    TraceAnswer,
+    TraceKnown,
+    TraceReason,
+    TraceRequest,
+    TraceWanted,
     b64,
     entry,
     open_promise,
@@ -55,6 +60,10 @@ UUID = "00000000-0000-4000-8000-000000000001"
 ABOUT: dict[str, Any] = {**HEAD, "statement": UUID, "about": "0860001000016"}
 OWN: dict[str, Any] = {**ABOUT, "about": HEAD["submitter"]}
 EPC = "https://id.gs1.org/01/00614141123452/21/A1"
+ASKED: dict[str, Any] = {
+    "to": "0614141007776", "investigation": "2026-117", "wants": TraceWanted.LAST_KNOWN_OWNERS,
+    "reason": TraceReason.RECALLED, "contact": "trace@board.example", "gtin": "00614141123452",
+}  # fmt: skip
 
 STATEMENTS: list[Statement] = [
     Submission(**HEAD, submission=UUID, document=bytes(32), events=(1, bytes(32)), meaning=("packing",)),
@@ -78,6 +87,20 @@ STATEMENTS: list[Statement] = [
     DataHash(
         **OWN, hash_alg=HashAlgorithm.SHA_512, hash=bytes(64), location="urn:x:7", preimage_content_type="text/csv"
     ),
+    TraceRequest(**ABOUT, **ASKED, lot="L42"),
+    TraceRequest(
+        **ABOUT,
+        **ASKED,
+        serials=("A1", "A2"),
+        lot="L42",
+        test=True,
+        name="Quality",
+        circumstances="torn seal",
+        incident="FDA-7",
+        case="24-117",
+    ),
+    TraceAnswer(**ABOUT, to="0614141007776", request="ab" * 32, package=bytes(32), knows=TraceKnown.SOME),
+    TraceAnswer(**ABOUT, to="0614141007776", request="ab" * 32, package=bytes(32), knows=TraceKnown.NOTHING, test=True),
 ]
 PROMISE = Promise(
     log="demo.example/log", entry=bytes(32), number=7, accepted=NOW, integrate_by=NOW + timedelta(seconds=60)
@@ -140,7 +163,10 @@ def test_the_nodes_words_are_opened_as_what_they_are() -> None:
     assert (status.payload, status.signed.subject) == (STATUS, EPC)
 
 
-OPTIONAL = {"header", "compromised", "lot", "gtins", "valid-to", "preimage-content-type"}
+OPTIONAL = {
+    *("header", "compromised", "lot", "gtins", "valid-to", "preimage-content-type"),
+    *("name", "circumstances", "incident", "case", "serials", "test"),
+}
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: payload.kind())
@@ -149,14 +175,7 @@ def test_a_member_missing_or_more_is_refused(payload: Payload) -> None:
     with pytest.raises(StatementError) as refused:
         type(payload).parse(encode({**members, "more": "x"}))
     assert (refused.value.code, refused.value.where) == ("unknown_member", "more")
-    for name in members.keys() - {
-        "header",
-        "compromised",
-        "lot",
-        "gtins",
-        "valid-to",
-        "preimage-content-type",
-    }:  # optional
+    for name in members.keys() - OPTIONAL:
         with pytest.raises(StatementError):
             type(payload).parse(encode({other: value for other, value in members.items() if other != name}))
 

@@ -425,6 +425,43 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Trace',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('requester', models.CharField(max_length=13)),
+                ('to', models.CharField(max_length=13)),
+                ('investigation', models.CharField(max_length=200)),
+                ('test', models.BooleanField()),
+                ('asked', models.DateTimeField()),
+                ('due', models.DateTimeField(null=True)),
+                ('answered', models.DateTimeField(null=True)),
+                ('read', models.DateTimeField(null=True)),
+                ('answer', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='answers_trace', to='traceability.registration')),
+                ('request', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='trace', to='traceability.registration')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='TracePackage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('sha256', models.BinaryField(max_length=32)),
+                ('size', models.BigIntegerField()),
+                ('units', models.IntegerField()),
+                ('knows', models.CharField(max_length=8)),
+                ('drawn', models.DateTimeField()),
+                ('trace', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='packages', to='traceability.trace')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='TracePiece',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.IntegerField()),
+                ('content', models.BinaryField()),
+                ('package', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='pieces', to='traceability.tracepackage')),
+            ],
+        ),
+        migrations.CreateModel(
             name='VerificationOutcome',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -537,6 +574,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='event',
+            index=models.Index(condition=models.Q(('lot__isnull', False)), fields=['lot'], name='events_of_a_lot'),
+        ),
+        migrations.AddIndex(
+            model_name='event',
             index=models.Index(condition=models.Q(('biz_step', 'shipping')), fields=['party', 'id'], name='shipped_by_a_party'),
         ),
         migrations.AddIndex(
@@ -566,5 +607,21 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='delivery',
             constraint=models.UniqueConstraint(fields=('subscription', 'notice'), name='delivered_to_an_address_once'),
+        ),
+        migrations.AddIndex(
+            model_name='trace',
+            index=models.Index(fields=['requester', 'id'], name='traces_by_a_party'),
+        ),
+        migrations.AddIndex(
+            model_name='trace',
+            index=models.Index(fields=['to', 'id'], name='traces_to_a_party'),
+        ),
+        migrations.AddConstraint(
+            model_name='tracepackage',
+            constraint=models.UniqueConstraint(fields=('trace', 'sha256'), name='package_is_kept_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='tracepiece',
+            constraint=models.UniqueConstraint(fields=('package', 'number'), name='trace_piece_has_one_place'),
         ),
     ]

@@ -455,6 +455,24 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "nothing_to_compare": "Only the proof of anchored data is compared with data.",
         "no_custodial_key": "This node holds no key that speaks for this party.",
     },
+    "Traces": {
+        "own_trace": "A party that asks itself for a trace.",
+        "too_many_serials": "More serial numbers than one trace is asked for.",
+        "unknown_trace": "Nobody has asked whoever signed this for such a trace.",
+        "another_trace": "Request and answer are not about each other.",
+        "answered_twice": "A trace that was answered before.",
+        "package_not_drawn": "An answer with a package that was not drawn up for it.",
+        "not_answered": "A trace that nobody has answered yet.",
+        "not_a_trace": "Statements that are no request for a trace and no answer to one.",
+        "another_package": "A package that is not the one that was signed.",
+        "not_what_was_asked": "A package that answers something else than what was asked.",
+        "another_lot": "A proof that shows another lot or expiry than is told.",
+        "told_otherwise": "What is told of a unit is not what its proof shows.",
+        "test_trace": "A remark: this is a drill, and nobody suspects the goods.",
+        "trace_unknown": "A remark: whoever answered had no part in some of the units.",
+        "trace_by_word": "A remark: some units have no proof of their own; whoever answered says so, and signed it.",
+        "trace_proof_caution": "A remark that stands in proofs of the trace.",
+    },
 }
 
 #: What to do next: whoever holds the pack, or sent the request.
@@ -638,6 +656,11 @@ _NEXT = {
     "not_in_epcis_1_2": "Take it as JSON, as a page or as a PDF.",
     "other_data": "Look for the bytes as they were: whoever anchored them says where, in `location`.",
     "no_custodial_key": "Sign it yourself: `unitproof anchor`.",
+    "too_many_serials": "Ask for the lot, or ask several times.",
+    "package_not_drawn": "Draw it up anew, and sign that.",
+    "not_answered": "Wait for the answer: a notice tells when it is there.",
+    "another_package": "Ask for the file again, and ask who gave you this one.",
+    "told_otherwise": "Ask whoever answered; keep the file: it is signed.",
 }
 
 #: Every code. A verdict's reason is said as the verification says it, whatever else has the same name.
