@@ -59,8 +59,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "copy_before": Kind(Class.COPY, 30, packs=1, what="a copy is scanned, and its holder looks what it has"),
         "copy_in_transit": Kind(Class.COPY, 8, cases=1, what="a copy is scanned before the pack has come"),
         "copy_claimed": Kind(Class.COPY, 15, packs=1, what="a copy is received from somebody, in a signed file"),
+        "copy_returned": Kind(Class.COPY, 8, packs=1, what="a copy comes back to the wholesaler, its pack does not"),
         "copy_of_dispensed": Kind(Class.AFTER_END, 20, packs=1, given_out=True, what="a copy of what a patient has"),
         "dispensed_twice": Kind(Class.AFTER_END, 20, packs=1, given_out=True, what="dispensed again, by another"),
+        "repacked_and_sold": Kind(Class.AFTER_END, 8, what="taken out of use by a repackager, scanned by a pharmacy"),
         "diverted_pack": Kind(Class.OUT_OF_CHAIN, 30, packs=1, what="left its pharmacy unrecorded, scanned elsewhere"),
         "diverted_case": Kind(Class.OUT_OF_CHAIN, 8, cases=2, what="shipped to one, received by another"),
         "relabelled_expiry": Kind(Class.RELABELLED, 25, packs=1, what="a later expiry on the pack"),
@@ -71,7 +73,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "forged_signature": Kind(Class.FORGED_FILE, 8, packs=1, what="signed with a key that is not the party's"),
         "altered_file": Kind(Class.FORGED_FILE, 8, packs=1, what="changed after it was signed"),
         "false_name": Kind(Class.FORGED_FILE, 8, packs=1, what="handed in as another party, signed by its own key"),
-        "forged_paper": Kind(Class.FORGED_PAPER, 4, packs=1, what="a receiver tells of packs that their maker never made"),
+        "forged_paper": Kind(
+            Class.FORGED_PAPER, 4, packs=1, what="a receiver tells of packs that their maker never made"
+        ),
+        "forged_paper_of_silent": Kind(Class.FORGED_PAPER, 4, what="the same of a maker that signs nothing here"),
         "stolen_key": Kind(Class.STOLEN_KEY, 8, packs=2, what="packs are sold with a stolen key, before its end"),
         "revoked_key": Kind(Class.REVOKED_KEY, 8, packs=1, what="signed with a stolen key, after its end"),
         "lapsed_buyer": Kind(Class.LAPSED_LICENCE, 8, cases=1, what="shipped to who has lost its licence"),
@@ -125,6 +130,7 @@ class Fault:
             yield from case.epcs
 
 
+FORGED = 5  # packs, of one file
 ROBBERIES = ("stolen_key", "revoked_key")
 T = TypeVar("T")
 _Found = tuple[Member, Load, tuple[Pack, ...], tuple[Case, ...]]
@@ -142,6 +148,8 @@ class _Drawing:
         signs = [each for each in plan.stock() if each[1].signed]
         self.shelves, self.patients = self._shuffled(signs), self._shuffled(list(plan.given_out()))
         self.kept = self._shuffled([load for load in plan.loads if load.signed and load.kept])
+        self.repacked = self._shuffled([load for load in plan.loads if not load.deliveries])
+        self.silent = [load for load in plan.loads if not load.maker.signs]
         self.left = {load.number: list(load.kept) for load in self.kept}
         self.robbed: set[str] = set()  # whose key was stolen: once each
 
@@ -159,14 +167,24 @@ class _Drawing:
                 yield fault
 
     def _fault(self, name: str, kind: Kind) -> Fault | None:
-        found = self._cases(kind.cases) if kind.cases else self._packs(name, kind)
+        found = self._found(name, kind)
         if found is None:
             return None
         holder, load, packs, cases = found
         self.number += 1
-        other, forged = self._other(name, holder), tuple(self._forged(name, packs))
+        other = self._other(name, holder)
+        forged = tuple(self._forged(name, (*packs, *load.cases[0].packs)[0]))
         fault = Fault(self.number, name, holder, other, load, packs, cases, forged)
         return replace(fault, subjects=tuple(_subjects(fault)))
+
+    def _found(self, name: str, kind: Kind) -> _Found | None:
+        if name == "repacked_and_sold":
+            load = self.random.choice(self.repacked) if self.repacked else None
+            return (load.to, load, (self.random.choice(self.random.choice(load.cases).packs),), ()) if load else None
+        if name == "forged_paper_of_silent":
+            load = self.random.choice(self.silent) if self.silent else None
+            return (load.deliveries[0][0], load, (), ()) if load else None
+        return self._cases(kind.cases) if kind.cases else self._packs(name, kind)
 
     def _packs(self, name: str, kind: Kind) -> _Found | None:
         """From one shelf."""
@@ -204,18 +222,17 @@ class _Drawing:
             return self.random.choice(self.plan.of(REPACKAGER))
         return self.random.choice([each for each in self.plan.of(DISPENSER) if each.gln != holder.gln])
 
-    def _forged(self, name: str, packs: tuple[Pack, ...]) -> Iterator[Pack]:
-        """The label in hand."""
-        for pack in packs[:1]:
-            match name:
-                case "relabelled_expiry":
-                    yield Pack(pack.gtin, pack.serial, pack.lot, f"20{self.random.randint(41, 48)}{EXPIRY[4:]}")
-                case "relabelled_lot":
-                    yield Pack(pack.gtin, pack.serial, "X" + self._text(4), pack.expiry)
-                case "made_up":
-                    yield Pack(pack.gtin, self._text(12), pack.lot, pack.expiry)
-                case "not_licensed" | "forged_paper":
-                    yield from (Pack(pack.gtin, self._text(12), pack.lot, pack.expiry) for _ in range(5))
+    def _forged(self, name: str, like: Pack) -> Iterator[Pack]:
+        """The labels in hand."""
+        match name:
+            case "relabelled_expiry":
+                yield Pack(like.gtin, like.serial, like.lot, f"20{self.random.randint(41, 48)}{EXPIRY[4:]}")
+            case "relabelled_lot":
+                yield Pack(like.gtin, like.serial, "X" + self._text(4), like.expiry)
+            case "made_up":
+                yield Pack(like.gtin, self._text(12), like.lot, like.expiry)
+            case "not_licensed" | "forged_paper" | "forged_paper_of_silent":
+                yield from (Pack(like.gtin, self._text(12), like.lot, like.expiry) for _ in range(FORGED))
 
     def _text(self, length: int) -> str:
         return "".join(self.random.choices(ALPHABET, k=length))

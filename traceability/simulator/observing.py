@@ -52,7 +52,7 @@ _SCANS = "scan holder_scan"
 RULES: tuple[tuple[Class, tuple[frozenset[Signal], ...]], ...] = (
     (Class.REVOKED_KEY, (_any("refused", "key_revoked"),)),
     (Class.STOLEN_KEY, (_any(_SCANS, "key_compromised"),)),
-    (Class.FORGED_FILE, (_any("refused", "key_not_valid", "bad_signature", "payload_mismatch", "wrong_issuer"),)),
+    (Class.FORGED_FILE, (_any("refused", "unknown_key", "bad_signature", "payload_mismatch", "not_your_statement"),)),
     (Class.NOT_LICENSED, (_any("refused", "gtin_not_licensed", "not_licensed"),)),
     (Class.LAPSED_LICENCE, (_any("refused", "partner_not_authorized") | _any(_SCANS, "partner_not_authorized"),)),
     (Class.UNVERIFIED_RETURN, (_any("refused", "return_not_verified"),)),
@@ -70,12 +70,13 @@ RULES: tuple[tuple[Class, tuple[frozenset[Signal], ...]], ...] = (
     ),
     (Class.RELABELLED, (_any(_SCANS, "lot_mismatch", "expiry_mismatch"),)),
     (Class.COPY, (_any("alarm", "two_places") | _any("holder_scan", "seen_elsewhere"),)),
+    (Class.FORGED_PAPER, (_any("exception", "awaits_statement"), _any("alarm", "out_of_chain"))),
     (Class.OUT_OF_CHAIN, (_any("receiving", MISSING), _any("alarm", "out_of_chain"))),
     (Class.LATE_FILE, (_any("exception", "late"),)),
     (Class.LOST_FILE, (_any("receiving", BESIDE_ALL),)),
     (Class.OVERAGE, (_any("receiving", BESIDE_SOME) | _any("exception", "not_shipped"),)),
     (Class.SHORTAGE, (_any("receiving", MISSING),)),
-    (Class.OUT_OF_CHAIN, (_any("alarm", "out_of_chain"),)),
+    (Class.OUT_OF_CHAIN, (_any("alarm", "out_of_chain") | _any("refused", "not_holder", "not_consignee"),)),
     (Class.MADE_UP, (_any(_SCANS, "unknown_unit"),)),
 )
 
@@ -109,6 +110,11 @@ class Journal:
         """Whether all that is said of it is that somebody on its way does not sign."""
         heard = self.signals.get(epc, ())
         return bool(heard) and all(map(_is_unsigned, heard))
+
+    def is_in_doubt(self, epc: str) -> bool:
+        """Whether all that is said of it beside is that a key on its way was stolen."""
+        heard = [signal for signal in self.signals.get(epc, ()) if not _is_unsigned(signal)]
+        return bool(heard) and all(signal.code == "key_compromised" for signal in heard)
 
 
 def _is_unsigned(signal: Signal) -> bool:

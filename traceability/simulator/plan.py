@@ -171,7 +171,8 @@ class _Drawing:
     def plan(self, seed: int, units: int) -> Plan:
         everybody = members()
         self.shell = Plan(seed, everybody, (), frozenset())
-        makers = [each for each in everybody if each.role == MANUFACTURER]
+        makers = self.shell.of(MANUFACTURER)
+        makers[2:2] = self.shell.of(MANUFACTURER, signing=False)
         wholesalers = self.shell.of(WHOLESALER) + self.shell.of(WHOLESALER, signing=False)
         count = max(LOADS, -(-units // LARGEST))
         cases = max(2 * PHARMACIES_PER_LOAD, -(-units // (count * PER_CASE)))  # of a load

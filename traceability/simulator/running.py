@@ -162,7 +162,9 @@ class Simulation:
             if member.prefix:
                 said = statements.Prefix(about=member.gln, gtins=(member.prefix,), **self._from(office))
                 office.says(f"prefix of {member.name}", said)
-        self.say(f"{len(self.plan.members)} partners, of whom {sum(not m.signs for m in self.plan.members)} do not sign")
+        self.say(
+            f"{len(self.plan.members)} partners, of whom {sum(not m.signs for m in self.plan.members)} do not sign"
+        )
 
     def _join(self, member: Member) -> Party:
         partner = admit(member.gln, name=member.name, role=member.role, now=datetime.now(UTC))
@@ -346,6 +348,14 @@ class Simulation:
         self.shelf[pack.epc] = fault.holder, pack
         other.claims(f"{fault.file}: received", other.tell.receiving([pack.epc], times[0], sender=fault.load.to.gln))
 
+    def copy_returned(self, fault: Fault) -> None:
+        holder, _, pack, times = self._between(fault)
+        wholesaler = self.parties[fault.load.to.gln]
+        self.shelf[pack.epc] = fault.holder, pack
+        wholesaler.node.check_return(pack.elements.scan())
+        back = wholesaler.tell.taking_back([pack.epc], times[0], sender=holder.gln)
+        wholesaler.claims(f"{fault.file}: taken back", back)
+
     def scanned_elsewhere(self, fault: Fault) -> None:
         _, other, pack, _ = self._between(fault)
         other.scans(pack)
@@ -502,6 +512,8 @@ class Simulation:
 #: How each kind is done.
 ACTS: dict[str, Callable[[Simulation, Fault], None]] = {
     **{kind: getattr(Simulation, kind) for kind in KINDS if hasattr(Simulation, kind)},
+    "repacked_and_sold": Simulation.scanned_elsewhere,
+    "forged_paper_of_silent": Simulation.forged_paper,
     "copy_of_dispensed": Simulation.scanned_elsewhere,
     "diverted_pack": Simulation.scanned_elsewhere,
     "relabelled_expiry": Simulation.scanned_by_holder,

@@ -4,7 +4,8 @@
     missed     the node said nothing against it        false    it said something against a pack that nothing was done to
 
 Whoever does not sign is told of by the next who does: that their packs are shown as *not signed* is true, and counts
-neither as caught nor as a false alarm. It is counted by itself.
+neither as caught nor as a false alarm. It is counted by itself. So is what the node says of packs to which nothing was
+done, on whose way a party signed whose key was stolen later: that its signature proves nothing any more is true as well.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from typing import Any
 
 from .faults import KINDS, Class, Fault
 from .observing import Journal
-from .plan import Plan
+from .plan import Member, Plan
 
 
 @dataclass
@@ -49,6 +50,7 @@ class Score:
     checked: int  # of them, scanned by who has them
     false: tuple[tuple[str, tuple[str, ...]], ...]  # innocent EPCs and files that something was said against, and what
     unsigned: int  # of those checked, told of by others and shown so
+    in_doubt: int  # of those checked, signed for with a key that was stolen later, and shown so
 
     @property
     def total(self) -> Row:
@@ -81,6 +83,7 @@ class Score:
             "innocent": self.innocent,
             "checked": self.checked,
             "unsigned": self.unsigned,
+            "in_doubt": self.in_doubt,
             "false_alarms": len(self.false),
             "share_false": round(self.share_false, 6),
             "kinds": {
@@ -112,8 +115,15 @@ class Score:
 SHOWN = 50  # false alarms, in JSON
 
 
-def score(plan: Plan, faults: Sequence[Fault], journal: Journal, files: Mapping[str, Iterable[str]]) -> Score:
-    """`files`: by fault's file name, every name under which a file of it was handed in."""
+def score(
+    plan: Plan,
+    faults: Sequence[Fault],
+    journal: Journal,
+    files: Mapping[str, Iterable[str]],
+    moved: Mapping[str, Member],
+) -> Score:
+    """`files`: by fault's file name, every name under which a file of it was handed in. `moved`: innocent packs that
+    went on from the pharmacy they were delivered to, and where to."""
     rows = {name: Row() for name in KINDS}
     guilty: set[str] = set()
     for fault in faults:
@@ -121,15 +131,30 @@ def score(plan: Plan, faults: Sequence[Fault], journal: Journal, files: Mapping[
         guilty.update(fault.touched, names)
         rows[fault.kind].add(fault, journal.found((*fault.subjects, *names)))
     units = {epc for load in plan.loads for case in load.cases for epc in case.epcs}
-    innocent = units - guilty
-    checked = innocent & journal.scanned.keys()
-    accused = [subject for subject in sorted(journal.signals.keys() - guilty) if not journal.is_unsigned(subject)]
+    checked = (units - guilty) & journal.scanned.keys()
+    doubtful = {epc for epc in _signed_by_robbed(plan, faults, moved) - guilty if journal.is_in_doubt(epc)}
+    accused = (subject for subject in journal.signals.keys() - guilty - doubtful if not journal.is_unsigned(subject))
     return Score(
         seed=plan.seed,
         units=len(units),
         rows=rows,
-        innocent=len(innocent),
+        innocent=len(units - guilty),
         checked=len(checked),
-        false=tuple((subject, tuple(map(str, journal.signals[subject]))) for subject in accused),
+        false=tuple((subject, tuple(map(str, journal.signals[subject]))) for subject in sorted(accused)),
         unsigned=sum(journal.is_unsigned(epc) for epc in checked),
+        in_doubt=len(doubtful),
     )
+
+
+def _signed_by_robbed(plan: Plan, faults: Sequence[Fault], moved: Mapping[str, Member]) -> set[str]:
+    """The packs that a party received whose key was stolen later, as the runner does it: with every `stolen_key`."""
+    robbed = {fault.holder.gln for fault in faults if fault.kind == "stolen_key"}
+    delivered = {
+        epc
+        for load in plan.loads
+        for pharmacy, cases in load.deliveries
+        if pharmacy.gln in robbed
+        for case in cases
+        for epc in case.epcs
+    }
+    return delivered | {epc for epc, member in moved.items() if member.gln in robbed}
