@@ -1,10 +1,10 @@
 """Tells a plan and its faults to a node, through what its partners use, and writes down what the node says.
 
-    people ──> loads, file by file ──> returns ──> faults ──> who was alarmed looks at its shelf ──> the shelves are scanned
+    people ──> loads, file by file ──> returns ──> faults ──> who was alarmed looks ──> the shelves are scanned
 
-Every file, statement, scan, receipt and list goes over HTTP, with the client that the command line uses and a token of
-the party whose act it is; the node may be in this process (`httpx.WSGITransport`). Only what an operator does by command
-is done by call: it admits partners, gives them tokens, and names the authority.
+Every file, statement, scan and list goes over HTTP, with the client that the command line uses and a token of the party
+whose act it is; the node may be in this process (`httpx.WSGITransport`). Only what an operator does by command is done
+by call: it admits partners, gives them tokens, and names the authority.
 
 What is done is known here, and what was meant to be found is not asked: that is `score.py`.
 """
@@ -23,7 +23,6 @@ from typing import Any
 from django.conf import settings
 from httpx import BaseTransport, Client
 
-from ledger import keys
 from ledger.tlog.cose import PrivateKey
 from partners.models import ApiToken, Role
 
@@ -32,7 +31,6 @@ from ..admitting import admit
 from ..client import COSE, Node, NodeRefused, drawn_alone, now
 from ..demo.documents import Pack, sold
 from ..epcis.documents import JSON
-from ..errors import NodeError
 from ..telling import Members, Teller, document
 from .faults import KINDS, Fault
 from .observing import BESIDE_ALL, BESIDE_SOME, MISSING, Channel, Journal
@@ -265,21 +263,20 @@ class Simulation:
     def returns(self) -> int:
         """Of each load that everybody signed, one pack comes back, is verified, and is sold to another pharmacy."""
         back: dict[int, tuple[Member, Load, Pack]] = {}
-        for pharmacy, load, pack in self.plan.stock():
+        for holder, load, pack in self.plan.stock():
             if load.signed and load.number not in back and pack.epc not in self.guilty:
-                back[load.number] = pharmacy, load, pack
-        for number, (member, load, pack) in back.items():
-            pharmacy, wholesaler, at = self.parties[member.gln], self.parties[load.to.gln], load.begins
-            next_one = next(each for each, _ in load.deliveries if each != member)
+                back[load.number] = holder, load, pack
+        for number, (holder, load, pack) in back.items():
+            pharmacy, wholesaler, at = self.parties[holder.gln], self.parties[load.to.gln], load.begins
+            buyer = self.parties[next(each for each, _ in load.deliveries if each != holder).gln]
             epcs, days = [pack.epc], [at + timedelta(days=day) for day in range(3, 7)]
             pharmacy.hands_in(f"return {number}: sent", pharmacy.tell.sending_back(epcs, days[0], to=wholesaler.gln))
             wholesaler.node.check_return(pack.elements.scan())
             taken = wholesaler.tell.taking_back(epcs, days[1], sender=pharmacy.gln)
             wholesaler.hands_in(f"return {number}: taken back", taken)
-            wholesaler.hands_in(f"return {number}: resold", wholesaler.tell.shipping(epcs, days[2], to=next_one.gln))
-            buyer = self.parties[next_one.gln]
+            wholesaler.hands_in(f"return {number}: resold", wholesaler.tell.shipping(epcs, days[2], to=buyer.gln))
             buyer.hands_in(f"return {number}: bought", buyer.tell.receiving(epcs, days[3], sender=wholesaler.gln))
-            self.moved[pack.epc] = next_one
+            self.moved[pack.epc] = buyer.member
         return len(back)
 
     # ---- what is found by looking ---------------------------------------------------------------------------------
@@ -422,7 +419,7 @@ class Simulation:
 
     def stolen_key(self, fault: Fault) -> None:
         """Sold with the holder's own key and account; then the holder notices, and its key ends."""
-        holder, other, pack, times = self._between(fault)
+        holder, other, _, times = self._between(fault)
         epcs = [each.epc for each in fault.packs]
         stolen = _next_second()
         holder.hands_in(f"{fault.file}: shipped", holder.tell.shipping(epcs, times[0], to=other.gln))

@@ -1,11 +1,11 @@
 """How much of it was found: the truth of `faults.py` against what `observing.py` made of the node's words. Pure.
 
-    caught     the node said something against it     right    and that puts it into the class that it belongs to
-    missed     the node said nothing against it        false    it said something against a pack that nothing was done to
+    caught    the node said something against it    right    and that puts it into the class that it belongs to
+    missed    it said nothing against it             false    it said something against what nothing was done to
 
 Whoever does not sign is told of by the next who does: that their packs are shown as *not signed* is true, and counts
-neither as caught nor as a false alarm. It is counted by itself. So is what the node says of packs to which nothing was
-done, on whose way a party signed whose key was stolen later: that its signature proves nothing any more is true as well.
+neither as caught nor as a false alarm. It is counted by itself. So is what the node says of packs that nothing was done
+to, but that a party signed for whose key was stolen later: that this signature proves nothing any more is true as well.
 """
 
 from collections import Counter
@@ -102,7 +102,9 @@ class Score:
 
     def table(self) -> list[tuple[str, ...]]:
         """Text by column: kind, class, faults, caught, right, missed, and as what it was found where that is wrong."""
-        rows = [("fault", "to be found as", "faults", "caught", "right", "missed", "found as instead")]
+        rows: list[tuple[str, ...]] = [
+            ("fault", "to be found as", "faults", "caught", "right", "missed", "found as instead")
+        ]
         for name, row in self.rows.items():
             instead = ", ".join(f"{found} {count}" for found, count in sorted(row.found_as.items()))
             counts = map(str, (row.faults, row.caught, row.right, row.missed))
