@@ -460,6 +460,9 @@ def verify(args: argparse.Namespace) -> int:
         return cli_readers.verify(bundle, policy, as_json=args.json)
     if is_recalled(bundle):
         return cli_recalls.verify(bundle, policy, args.units, args.archive, as_json=args.json)
+    if args.units or args.archive:
+        detail, expected = "only the report of a recall is compared with any", "a file that `recalls --report` fetched"
+        raise StatementError(detail, code="nothing_to_compare", where="--units", expected=expected)
     if args.data:
         detail, expected = "only the proof of anchored data is compared with any", "a file that `anchored` fetched"
         raise StatementError(detail, code="nothing_to_compare", where="--data", expected=expected)

@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
+from zipfile import BadZipFile, ZipFile
 
 from . import cli_jobs, reporting, statements
 from .bundle.recalled import Recalled, RecalledReport, Step, examine_recalled
@@ -120,16 +122,20 @@ def look(args: argparse.Namespace, asking: Asking) -> None:
             return
         found = read_object(node.ask("GET", f"{PATH}/{args.entry}"))
         print("\n".join(map(reporting.plain, _shown(found))))
+        streamed = {name: out for name in ("units", "holders") if (out := getattr(args, name))}
         if args.report:
-            _save(args.report, [_report(node, args.entry)])
-        for name in ("units", "holders"):
-            if out := getattr(args, name):
-                with node.http.stream("GET", f"{PATH}/{args.entry}/{name}") as answer:
-                    answer.raise_for_status()
-                    _save(out, answer.iter_bytes())
+            report, units = _report(node, args.entry)
+            _save(args.report, [report])
+            if out := streamed.pop("units", None):  # the very one that the report counts
+                _save(out, [units])
+        for name, out in streamed.items():
+            with node.http.stream("GET", f"{PATH}/{args.entry}/{name}") as answer:
+                answer.raise_for_status()
+                _save(out, answer.iter_bytes())
 
 
-def _report(node: "Node", entry: str) -> bytes:
+def _report(node: "Node", entry: str) -> tuple[bytes, bytes]:
+    """The report, and the list of units that it counts."""
     from .client import read_text
 
     job = read_text(cli_jobs.asked(node, "recall-report", str(uuid4()), {"recall": entry}), "job")
@@ -137,8 +143,13 @@ def _report(node: "Node", entry: str) -> bytes:
     if done.get("state") == "failed":
         raise NodeError(f"{done.get('code')}: {done.get('detail')}")
     made = node.ask("GET", f"{cli_jobs.PATH}/{job}/result").content
-    Recalled.parse(made)  # whatever answered, it was a node
-    return made
+    try:
+        with ZipFile(BytesIO(made)) as file:
+            report, units = file.read("report.unitproof"), file.read("units.csv")
+    except (BadZipFile, KeyError) as error:
+        raise NodeError(f"bad_answer: not what a node answers\n  where: {job}\n  expected: a report") from error
+    Recalled.parse(report)  # whatever answered, it was a node
+    return report, units
 
 
 def _save(out: Path, pieces: Iterable[bytes]) -> None:
@@ -171,6 +182,8 @@ def _shown(found: dict[str, Any]) -> Iterator[str]:
     for row in found.get("at", []):
         to = f" to {row['consignee']}" if row.get("consignee") else ""
         yield f"  {row.get('units'):>9}  {row.get('status') or 'unknown'}  {row.get('possessor') or ''}{to}"
+    if sums := found.get("found"):
+        yield "  found: " + ", ".join(f"{sums.get(name)} {name}" for name in (*NUMBERS, "unaccounted"))
     for each in found.get("told", []):
         yield f"  told {each.get('party')}, {each.get('units')} units: {_answered(each.get('answered'))}"
 
@@ -195,7 +208,7 @@ def verify(report: bytes, policy: Policy, units: Path | None, archive: Path | No
     if units is None:
         found = examine_recalled(report, policy)
     else:
-        with units.open(encoding="utf-8", newline="\n") as lines:
+        with units.open(encoding="utf-8", errors="replace", newline="\n") as lines:
             found = examine_recalled(report, policy, lines, begun)
     if as_json:
         print(json.dumps(found.as_json(), indent=1))

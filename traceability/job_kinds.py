@@ -8,7 +8,9 @@ in one transaction: it is done once, and the job says so, or it is not.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from time import sleep
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -19,16 +21,17 @@ from partners.access import Purpose
 from partners.models import Partner
 
 from . import line_report, master_data, master_files, number_files, serials
-from .bundle.recalled import MEDIA_TYPE as RECALLED
 from .dscsa import recall_report, recalls, shipments, tracing
+from .dscsa.recall_report import Reported
 from .epcis.errors import DocumentError
-from .errors import NotFound, Refusal
+from .errors import NotFound, NotIntegratedYet, Refusal
 from .job_pieces import kept
 from .line_checks import check_report
 from .line_report import Wrong
 from .models import TRANSACTION, Job, SerialBlock, Trace
 
 MOST_ERRORS = 100  # of a job that are kept
+SECONDS_FOR_LOG = 15  # that a report waits for what is on its way into the log
 NUMBERS_A_PIECE = 65_536  # serial numbers: a fraction of a second, and about a megabyte
 
 Parameters = Mapping[str, Any]
@@ -290,13 +293,23 @@ _IS_ENTRY = re.compile("[0-9a-f]{64}", re.ASCII).fullmatch
 
 def _report_recall(turn: Turn) -> Made:
     found, now = _demand_recall(turn.party, turn.parameters), timezone.now()
-    made = recall_report.report(found, now=now)
+    made = _once_logged(lambda: recall_report.report(found, now=now), turn)
 
     def act() -> Sequence[bytes]:
         recall_report.keep(found, made, now=now)
-        return (made,)
+        return (made.zipped,)
 
-    return Made(RECALLED, f"recall-{found.entry[:16]}.unitproof", act=act)
+    return Made("application/zip", f"recall-{found.entry[:16]}.zip", act=act)
+
+
+def _once_logged(make: Callable[[], Reported], turn: Turn) -> Reported:
+    """What was said a moment ago is in the log in another."""
+    for waited in range(SECONDS_FOR_LOG):
+        turn.step(waited, SECONDS_FOR_LOG)
+        with suppress(NotIntegratedYet):
+            return make()
+        sleep(1)
+    return make()
 
 
 # ---- traces ---------------------------------------------------------------------------------------------------------

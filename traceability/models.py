@@ -312,8 +312,8 @@ class RecallReport(models.Model):
 
     recall = models.BigIntegerField()  # number of the entry of the recall
     party = models.CharField(max_length=13)  # GLN-13 of whoever it was made for: it names whom that may know
-    sha256 = models.BinaryField(max_length=32)
-    report = models.BinaryField()  # the file (`bundle/recalled.py`)
+    sha256 = models.BinaryField(max_length=32)  # of the report (`bundle/recalled.py`)
+    zipped = models.BinaryField()  # it, and the list of units that it counts: a ZIP file
     made = models.DateTimeField()
 
     class Meta:

@@ -1026,13 +1026,11 @@ BEGUN = Form("[[index, units], ...], by index", _read_begun, _write_rows)
 class RecallStatus(Payload):
     """How a recall stands, with all of the log up to this size before it:
 
-    {"at":[["held","dispenser",null,38]],"begun":[[7,40]],"entry":...,"log":...,"root":...,"size":12,"time":time,
-     "told":[["0614141003004","dispenser",38]],"units":[n,root],"v":1}
+    {"at":[["held","dispenser",null,38]],"begun":[[7,40]],"entry":...,"log":...,"root":...,"said":[entry],"size":12,
+     "time":time,"told":[["0614141003004","dispenser",38]],"units":[n,root],"v":1}
 
     A party stands by its GLN, or by its role to whoever is not to know more. The tree of `units` is that of FORMATS
-    section 3 over the lines of the list that goes with it (`bundle/recalled.py`), which is whole: whoever has a
-    statement of this log that begins a unit of the recall, and finds its entry not in `begun` or with fewer units,
-    convicts the node.
+    section 3 over the lines of the list that goes with it (`bundle/recalled.py`), which is whole.
     """
 
     content_type = _content_type("recall-status")
@@ -1045,6 +1043,7 @@ class RecallStatus(Payload):
     at: Annotated[tuple[tuple[str | None, str | None, str | None, int], ...], PLACES]  # the most first
     begun: Annotated[tuple[tuple[int, int], ...], BEGUN]  # in which entries of the log how many of them begin
     told: Annotated[tuple[tuple[str, str, int], ...], TOLD_OF]  # who was told, and of how many units
+    said: Annotated[tuple[str, ...], many(ENTRY_HEX)]  # entries of its holds, of the answers that count, of its closing
 
 
 @dataclass(frozen=True, kw_only=True)

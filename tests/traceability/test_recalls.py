@@ -4,10 +4,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
+from ledger import log
 from partners.models import AccessRecord, Hold
 from tests.traceability.test_proving import integrate
 from tests.world import GTIN, LOT, Party, World, pallet, unit
@@ -16,7 +19,8 @@ from traceability.bundle.recalled import Recalled, RecalledReport, Step, examine
 from traceability.dscsa import recall_report, recalling, recalls
 from traceability.dscsa.recalls import Standing
 from traceability.errors import NotAllowed, NotFound, Refusal
-from traceability.models import Notice
+from traceability.models import Notice, Registration
+from traceability.proving import entered
 from traceability.statements import RecallClass, RecallDepth
 from traceability.trust import own_policy
 
@@ -54,7 +58,9 @@ def reported(world: World, entry: str, reader: Party) -> tuple[bytes, list[str]]
     found = standing(world, entry, reader)
     made = recall_report.report(found, now=world.now)
     recall_report.keep(found, made, now=world.now)
-    return made, list(recall_report.lines(standing(world, entry, reader)))
+    with ZipFile(BytesIO(made.zipped)) as file:
+        assert file.read("report.unitproof") == made.report
+        return made.report, file.read("units.csv").decode().splitlines()
 
 
 def told(world: World, to: Party) -> list[tuple[str, bool]]:
@@ -279,12 +285,45 @@ def test_an_answer_or_a_hold_less_is_found(filed: tuple[bytes, list[str]]) -> No
         assert examine_recalled(bytes(replace(found, said=said)), own_policy()).failure is not None
 
 
+def test_what_was_said_is_what_the_node_has_counted(trade: World) -> None:
+    """Whoever has all of the log can prove an older answer to be in it: the node's word names the one that counts."""
+    entry = recall(trade, trade.maker)
+    old = answer(trade, trade.pharmacy, entry, 3, 0, 0, 0)
+    new = answer(trade, trade.pharmacy, entry, 0, 0, 0, 3)
+    answer(trade, trade.pharmacy, entry)  # read again: the numbers stand
+    report, listed = reported(trade, entry, trade.regulator)
+    found = Recalled.parse(report)
+    (at,) = (each for each in found.said if each.entry.hex() == new)
+    rows = {bytes(row.entry.entry).hex(): row for row in Registration.objects.select_related("entry")}
+    others = [each for each in found.said if each is not at]
+    for said in ([*others, entered(rows[old])], others):
+        indexes = sorted({each.index for each in (found.recall, *said, *found.segment.relied)})
+        path = tuple(log.prove_all(indexes, log.latest().size))  # type: ignore[union-attr]
+        changed = replace(found, said=tuple(sorted(said, key=lambda each: each.index)),
+                          segment=replace(found.segment, path=path))  # fmt: skip
+        failure = examine_recalled(bytes(changed), own_policy(), listed).failure
+        assert failure is not None
+        assert (failure.step, failure.code) == (Step.STATUS, "another_recall")
+
+
+def test_what_an_authority_recalls_concerns_the_maker_and_verifies(trade: World) -> None:
+    hold = trade.holds(trade.regulator, gtin=GTIN, lot=LOT)
+    entry = recall(trade, trade.regulator, [hold])
+    assert ("recall.opened", True) in told(trade, trade.maker)
+    answer(trade, trade.maker, entry, 2, 0, 0, 0)
+    report, listed = reported(trade, entry, trade.regulator)
+    assert examine_recalled(report, own_policy(), listed).failure is None
+    assert standing(trade, entry, trade.regulator).found == {
+        "quarantined": 2, "returned": 0, "destroyed": 0, "missing": 0, "unaccounted": 8,
+    }  # fmt: skip
+
+
 def test_what_a_partys_archive_has_and_the_list_not_was_left_out(filed: tuple[bytes, list[str]]) -> None:
     report, listed = filed
     own = {line.partition(",")[0] for line in listed[1:]}
 
     def compared(found: set[str]) -> RecalledReport:
-        return examine_recalled(report, own_policy(), listed, lambda holds, size: ("0614141001000", found))
+        return examine_recalled(report, own_policy(), listed, lambda holds, origin, size: ("0614141001000", found))
 
     assert (compared(set(own)).failure, compared(set(own)).archived) == (None, "0614141001000")
     failure = compared({*own, "https://id.gs1.org/01/00614141123452/21/HIDDEN"}).failure

@@ -7,7 +7,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
-from ..bundle.recalled import MEDIA_TYPE as RECALLED
 from ..job_kinds import KINDS, MOST_ERRORS
 from ..jobs import State
 from ..models import Job as Row
@@ -124,8 +123,8 @@ ask = extend_schema(
     "`complete`, 0 or 1. The result, in JSON, is what would change, and nothing is stored.\n"
     "* `apply`: without a file; parameter `job`, one of the two above. What it has shown is done, whole and once; or, "
     "where that would be something else by now, nothing is, and it fails with `differences_changed`.\n"
-    "* `recall-report`: without a file; parameter `recall`, the entry of one that you see all of. The result is the "
-    "report that `unitproof verify` checks.\n\n"
+    "* `recall-report`: without a file; parameter `recall`, the entry of one that you see all of. The result is a "
+    "ZIP file: `report.unitproof`, which `unitproof verify` checks, and `units.csv`, the list that it counts.\n\n"
     "Of a file with something wrong in it nothing is made: the job fails with `lines_wrong`, and `errors` names what "
     "is wrong.",
     request={"application/json": JobWanted, "multipart/form-data": JobForm},
@@ -181,7 +180,7 @@ result = extend_schema(
     responses={
         **{
             (200, kind): OpenApiResponse(OpenApiTypes.BINARY, description="The result.")
-            for kind in ("application/pdf", "application/json", "text/csv", "application/xml", RECALLED)
+            for kind in ("application/pdf", "application/json", "text/csv", "application/xml", "application/zip")
         },
         **_UNAUTHENTICATED,
         **_UNKNOWN,

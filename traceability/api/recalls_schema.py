@@ -71,10 +71,20 @@ class RecallTold(drf.Serializer[object]):
 
     party = _text(f"Who: {WHO}.")
     name = _text("Its name; null where that is not yours to know.", allow_null=True)
-    role = _words("As what it takes part.", Role.values)
+    role = _words("As what it takes part; `unknown`: not here.", [*Role.values, UNKNOWN])
     told = drf.DateTimeField(help_text="When.")
     units = drf.IntegerField(help_text="Units that it had to do with then.")
     answered = RecallAnswered(help_text="What it has answered; null: nothing.", allow_null=True)
+
+
+class RecallFound(drf.Serializer[object]):
+    """What all who were told have found, in units."""
+
+    quarantined = drf.IntegerField(help_text="Kept aside.")
+    returned = drf.IntegerField(help_text="Sent back.")
+    destroyed = drf.IntegerField(help_text="Destroyed.")
+    missing = drf.IntegerField(help_text="Should be there and were not found.")
+    unaccounted = drf.IntegerField(help_text="Missing, or with somebody who has not said yet what was found.")
 
 
 class RecallStanding(RecallSummary):
@@ -82,6 +92,7 @@ class RecallStanding(RecallSummary):
 
     made = drf.IntegerField(help_text="Units there are of it; null where that is not yours to know.", allow_null=True)
     at = RecallPlace(many=True, help_text="Where they are, the most first.")
+    found = RecallFound(help_text="What was found; null where that is not yours to know.", allow_null=True)
     told = RecallTold(many=True, help_text="Who was told: first who has not answered. To others, themselves alone.")
     units = _text("Where the list of units is, CSV.")
     holders = _text("Where the list of holders is, CSV.")
@@ -133,6 +144,7 @@ def detail(found: Standing) -> Members:
     return summary(found) | {
         "made": found.radius.made if found.sees_all else None,
         "at": [_place(place, units) for place, units in rows],
+        "found": found.found if found.sees_all else None,
         "told": [_told(each) for each in told],
         "units": reverse("api-recall-units", kwargs={"entry": found.entry}),
         "holders": reverse("api-recall-holders", kwargs={"entry": found.entry}),

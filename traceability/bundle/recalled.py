@@ -28,6 +28,7 @@ from ledger.tlog.merkle import Growing, check_multiproof, leaf_hash
 from ..policy import Policy
 from ..statements import (
     Hold,
+    HoldKind,
     Opened,
     Recall,
     RecallAnswer,
@@ -202,8 +203,9 @@ class RecalledReport:
         }  # fmt: skip
 
 
-Begun = Callable[[Sequence[Hold], int], tuple[str, set[str]]]
-"""Of a party's archive: whose it is, and the EPCs that it begins below this size of the log and these holds cover."""
+Begun = Callable[[Sequence[Hold], str, int], tuple[str, set[str]]]
+"""Of a party's archive: whose it is, and the EPCs that it begins in the log of this origin, below this size, and these
+holds cover. Raises `StatementError` for an archive of another log."""
 
 
 def examine_recalled(
@@ -268,14 +270,16 @@ class _RecalledExamination(_Examination):
         if not isinstance(recall, Recall):
             self._refuse("not_a_recall", "not a recall", found=recall.kind())
         self.entry, holds, parties = self.recalled.recall.entry.hex(), set[str](), set[str]()
+        by = self.opened[0].issuer
         for each in self.recalled.said:
             said = self._open_said(each)
+            issuer = self.opened[-1].issuer
             match said:
-                case Hold():
+                case Hold(hold=HoldKind.RECALL, gtin=str()) if (issuer, said.about) == (by, recall.about):
                     holds.add(each.entry.hex())
-                case RecallAnswer(entry=self.entry) if said.about not in parties:
-                    parties.add(said.about)
-                case RecallClosing(entry=self.entry) if said.about == recall.about:
+                case RecallAnswer(entry=self.entry) if issuer == said.about and issuer not in parties:
+                    parties.add(issuer)
+                case RecallClosing(entry=self.entry) if issuer == by:
                     pass
                 case _:
                     self._refuse("another_recall", "this is not said of this recall", found=each.entry.hex())
@@ -288,7 +292,7 @@ class _RecalledExamination(_Examination):
         if said.log != origin or not isinstance(said, Registration):
             self._refuse("wrong_log", "for another log", expected=origin, found=said.log)
         rights = self.rights[0]
-        opened.signed.check(rights.key(opened.issuer, opened.signed.kid, entered.index))
+        rights.check(Opened(opened.envelope, opened.signed, said), entered)
         if (since := rights.compromised(opened.issuer, opened.signed.kid)) is not None:
             sentence = f"Signed with a key that others may have had since {since:%Y-%m-%d %H:%M} UTC."
             self._note("key_compromised", sentence, amber=True)
@@ -307,6 +311,8 @@ class _RecalledExamination(_Examination):
         opened.signed.check(node)
         if (word.size, word.root) != (head.size, head.root):
             self._refuse("split_view", "the node's word is about another log", expected=str(head.size))
+        if word.said != tuple(sorted(each.entry.hex() for each in self.recalled.said)):
+            self._refuse("another_recall", "what was said of the recall is not what the node has counted")
         counts = (sum(row[-1] for row in word.at), sum(units for _, units in word.begun))
         if set(counts) != {word.units[0]} or any(index >= word.size for index, _ in word.begun):
             self._refuse("does_not_add_up", "the numbers do not add up", expected=str(word.units[0]))
@@ -336,7 +342,7 @@ class _RecalledExamination(_Examination):
         if self.archive is None or self.word is None:
             return set()
         holds = [each.payload for each in self.opened if isinstance(each.payload, Hold)]
-        self.archived, found = self.archive(holds, self.word.size)
+        self.archived, found = self.archive(holds, self.recalled.segment.origin, self.word.size)
         return found
 
     def _compare(self) -> None:

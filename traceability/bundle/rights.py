@@ -102,6 +102,10 @@ class Rights:
         except NotGoverned as error:
             self._refuse(entered, error.code, error.detail, expected=error.expected, found=error.found)
 
+    def check(self, opened: Opened[Registration], entered: Entered) -> None:
+        """Raise unless an authority has signed it, or its issuer, with a key in force before it."""
+        self._signed_by_authority(opened, entered)
+
     def _signed_by_authority(self, opened: Opened[Registration], entered: Entered) -> bool:
         """Whether an authority has signed it; if not, its issuer has, with a key in force before it."""
         in_force = self.rules.at(entered.index)

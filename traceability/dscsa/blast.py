@@ -21,9 +21,6 @@ from ..custody import Status
 
 PAGE = 5000  # units looked up at a time
 
-#: What is in trade; all else has come to an end, or is not known.
-IN_TRADE = (Status.HELD, Status.IN_TRANSIT)
-
 
 class Place(NamedTuple):
     """Where units are: in one state, with one party."""
@@ -38,8 +35,7 @@ class Unit(NamedTuple):
 
     epc: str
     place: Place
-    within: str | None  # EPC of the outermost container it is in
-    begun: int  # number of the entry of the submission that began it
+    begun: int | None  # index in the log of the submission that began it; None: not integrated yet
 
 
 @dataclass(frozen=True)
@@ -56,21 +52,13 @@ class Radius:
     def of(self, *statuses: Status | None) -> int:
         return sum(count for place, count in self.at if place.status in statuses)
 
-    def responsible(self) -> dict[str, int]:
-        """How many units each party has to do something about: it has them, has them coming, or has ended them."""
-        found: dict[str, int] = {}
-        for place, count in self.at:
-            for party in {place.possessor, place.consignee} - {None}:
-                found[str(party)] = found.get(str(party), 0) + count
-        return found
-
 
 def radius(holds: Sequence[Hold]) -> Radius:
     """Of the holds, each on a product or part of it."""
     rows = [row for covered in _each(holds) for row in _fetch(_COUNTING, covered)]
     tops, found = _outermost({parent for parent, *_ in rows if parent is not None}), Counter[Place]()
     for parent, status, possessor, consignee, count in rows:
-        found[Place(status, possessor, consignee) if parent is None else tops[parent][1]] += count
+        found[Place(status, possessor, consignee) if parent is None else tops[parent]] += count
     return Radius(tuple(sorted(found.items(), key=lambda row: (-row[1], str(row[0])))))
 
 
@@ -81,13 +69,12 @@ def units(holds: Sequence[Hold]) -> Iterator[Unit]:
         while rows := _fetch(_LISTING, covered, after, PAGE):
             tops = _outermost({parent for *_, parent in rows if parent is not None})
             for epc, begun, status, possessor, consignee, parent in rows:
-                within, place = tops.get(parent, (None, Place(status, possessor, consignee)))
-                yield Unit(epc, place, within, begun)
+                yield Unit(epc, Place(status, possessor, consignee) if parent is None else tops[parent], begun)
             after = rows[-1][0]
 
 
-def _outermost(containers: Collection[int]) -> dict[int, tuple[str, Place]]:
-    """Of containers, by their keys, the outermost that each is in, or is itself: its EPC, and where it is."""
+def _outermost(containers: Collection[int]) -> dict[int, Place]:
+    """Of containers, by their keys, where the outermost is that each is in, or is itself."""
     top, level = {key: key for key in containers}, set(containers)
     while level:
         above = dict(bulk.select_by(
@@ -95,9 +82,9 @@ def _outermost(containers: Collection[int]) -> dict[int, tuple[str, Place]]:
             "found.closed_id IS NULL",
         ))  # fmt: skip
         top, level = {key: above.get(outer, outer) for key, outer in top.items()}, set(above.values())
-    columns = "found.id, found.epc, found.status, found.possessor, found.consignee"
+    columns = "found.id, found.status, found.possessor, found.consignee"
     rows = bulk.select_by(columns, "traceability_item", "id", sorted(set(top.values())), "bigint")
-    known = {key: (epc, Place(*place)) for key, epc, *place in rows}
+    known = {key: Place(*place) for key, *place in rows}
     return {key: known[outer] for key, outer in top.items()}
 
 
@@ -150,8 +137,9 @@ FROM traceability_item AS i JOIN traceability_event AS e ON e.id = i.begun_id
 LEFT JOIN traceability_containment AS c ON c.item_id = i.id AND c.closed_id IS NULL
 WHERE {covered} GROUP BY 1, 2, 3, 4"""
 
-_LISTING = """SELECT i.epc, s.entry_id, i.status, i.possessor, i.consignee, c.parent_id
+_LISTING = """SELECT i.epc, n."index", i.status, i.possessor, i.consignee, c.parent_id
 FROM traceability_item AS i JOIN traceability_event AS e ON e.id = i.begun_id
 JOIN traceability_submission AS s ON s.id = e.submission_id
+JOIN ledger_entry AS n ON n.number = s.entry_id
 LEFT JOIN traceability_containment AS c ON c.item_id = i.id AND c.closed_id IS NULL
 WHERE {covered} AND i.epc > %s ORDER BY i.epc LIMIT %s"""

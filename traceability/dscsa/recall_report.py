@@ -7,16 +7,17 @@ All of it is read at one moment: list and numbers are of the same state, and of 
 """
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from hashlib import sha256
-from itertools import islice
+from io import BytesIO
+from typing import IO
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.conf import settings
 
 from ledger import log
 from ledger.keys import node_key
-from ledger.models import Entry
 from partners.descriptions import known_places
 from partners.models import Place
 
@@ -33,9 +34,8 @@ def lines(standing: Standing) -> Iterator[str]:
     """The list, heading first: of all units for whoever sees all, else of the reader's own. What is not in the log yet
     has no index there."""
     yield HEADING
-    index_of = cache(_index_of)
     for unit in standing.units():
-        yield as_line(unit.epc, *unit.place, index_of(unit.begun))
+        yield as_line(unit.epc, *unit.place, unit.begun)
 
 
 def holders(standing: Standing, *, now: datetime) -> Iterator[str]:
@@ -80,11 +80,6 @@ def _plain(text: str | None) -> str:
     return f"'{written}" if written[:1] in ("=", "+", "-", "@") else written
 
 
-def _index_of(number: int) -> int | None:
-    """In the log, of the entry of this number."""
-    return Entry.objects.values_list("index", flat=True).get(number=number)
-
-
 def demand(standing: Standing) -> None:
     """Raise `NotAllowed` unless the reader sees all of the recall."""
     if not standing.sees_all:
@@ -92,17 +87,48 @@ def demand(standing: Standing) -> None:
         raise NotAllowed("this report is not yours to have", code="report_not_yours", where="recall", expected=expected)
 
 
-def report(standing: Standing, *, now: datetime) -> bytes:
-    """The file. Raises as `demand`, and `NotIntegratedYet`."""
+@dataclass(frozen=True)
+class Reported:
+    """A report, and the ZIP file that it goes out in, with the list that it counts."""
+
+    report: bytes
+    zipped: bytes
+
+    @property
+    def sha256(self) -> bytes:
+        return sha256(self.report).digest()
+
+
+REPORT, UNITS = "report.unitproof", "units.csv"  # in the ZIP file
+
+
+def report(standing: Standing, *, now: datetime) -> Reported:
+    """Both of one moment. Raises as `demand`, and `NotIntegratedYet`."""
     demand(standing)
-    with bulk.snapshot():
-        counting = Counting()
-        for line in islice(lines(standing), 1, None):
-            if line.endswith(","):
-                raise waiting()
+    with BytesIO() as made, ZipFile(made, "w", ZIP_DEFLATED) as file, bulk.snapshot():
+        with file.open(UNITS, "w", force_zip64=True) as listed:
+            counting = _counted(standing, listed)
+        signed = _signed(standing, counting, now)
+        file.writestr(REPORT, signed)
+        file.close()
+        return Reported(signed, made.getvalue())
+
+
+def _counted(standing: Standing, listed: IO[bytes]) -> Counting:
+    """The list, written as it is counted."""
+    counting = Counting()
+    for line in lines(standing):
+        listed.write(f"{line}\n".encode())
+        if line.endswith(","):
+            raise waiting()
+        if line != HEADING:
             counting.add(line)
-        said = [*_registrations(standing.said.holds), *standing.answers, *filter(None, [standing.closed])]
-        return _prove(standing, counting, said, now)
+    return counting
+
+
+def _signed(standing: Standing, counting: Counting, now: datetime) -> bytes:
+    said = [*_registrations(standing.said.holds), *standing.answers, *filter(None, [standing.closed])]
+    return _prove(standing, counting, said, now)
 
 
 def _prove(standing: Standing, counting: Counting, said: list[Registration], now: datetime) -> bytes:
@@ -124,6 +150,7 @@ def _prove(standing: Standing, counting: Counting, said: list[Registration], now
         at=counting.at,
         begun=counting.begun,
         told=tuple(sorted((each.party, each.role, each.units) for each in standing.told)),
+        said=tuple(sorted(bytes(row.entry.entry).hex() for row in said)),
     )
     made = prove(
         sign_recall_status(status, node_key(), operator=settings.OPERATOR_GLN),
@@ -137,11 +164,12 @@ def _prove(standing: Standing, counting: Counting, said: list[Registration], now
     return bytes(made)
 
 
-def keep(standing: Standing, made: bytes, *, now: datetime) -> RecallReport:
-    """Keep a report, so that a closing may name it."""
-    kept = {"recall": standing.row.entry_id, "sha256": sha256(made).digest()}
+def keep(standing: Standing, made: Reported, *, now: datetime) -> RecallReport:
+    """Keep a report with its list, so that a closing may name it."""
     row, _ = RecallReport.objects.get_or_create(
-        **kept, defaults={"party": standing.reader.gln, "report": made, "made": now}
+        recall=standing.row.entry_id,
+        sha256=made.sha256,
+        defaults={"party": standing.reader.gln, "zipped": made.zipped, "made": now},
     )
     return row
 

@@ -7,13 +7,14 @@ What a recall is, its statements in the log say; no row repeats them. Who was to
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Max
 
 from partners.errors import PartnerError
 from partners.models import Hold, Partner, Role
+from partners.prefixes import licensees
 
 from .. import notices
 from ..custody import Status
@@ -24,6 +25,8 @@ from ..notice_kinds import Telling
 from ..statements import HoldKind, Opened, Recall, RecallAnswer, RecallClosing, RecallDepth, open_statement
 from .blast import Radius, radius
 
+SOONEST = timedelta(days=1)  # that anybody has for an answer, however late it is told
+AGAIN = timedelta(minutes=10)  # after which it is looked who came later, whatever was told since
 OPENED, ANSWERED, CLOSED = "recall.opened", "recall.answered", "recall.closed"  # kinds of notices
 
 
@@ -48,32 +51,41 @@ def demand_recall(opened: Opened[Recall], _number: int) -> None:
 def tell_of_recall(row: Registration, said: Recall, *, now: datetime) -> None:
     """Whoever has something of it, or has dispensed it, is told; asked again, whoever was not told before."""
     entry = bytes(row.entry.entry).hex()
-    reach = radius(holds_of(said))
+    holds = holds_of(said)
+    told = dict.fromkeys(_makers(holds), 0) | concerned(radius(holds), said)
+    told.pop(row.issuer, None)
+    due = max(said.answer_by, now + SOONEST)
     notices.tell(
-        (
-            Telling(party, OPENED, matter(entry), {"recall": entry, "units": units}, due=said.answer_by)
-            for party, units in concerned(reach, said).items()
-        ),
+        (Telling(party, OPENED, matter(entry), {"recall": entry, "units": units}, due=due) for party, units in
+         told.items()),
         now=now,
-    )
+    )  # fmt: skip
+
+
+def _makers(holds: Sequence[Hold]) -> set[str]:
+    """Whoever may issue what is recalled: of a recall that others say, too."""
+    found = licensees({hold.gtin for hold in holds if hold.gtin})
+    return {prefix.partner_id for prefixes in found.values() for prefix in prefixes if prefix.in_force(None)}
 
 
 class Later:
     """Whoever comes to have some of it after a recall has begun: by an event that was told late, or as the consignee
-    of what was on its way. Looked for when anything was told since, so that nothing is asked for nothing."""
+    of what was on its way. Looked for when anything was told since, and now and then: of two events the one with the
+    lower key may be committed later."""
 
     def __init__(self) -> None:
         self._upto = -1  # key of the last event that was there
+        self._at: datetime | None = None  # when it was looked for last
 
     def tell(self, *, now: datetime) -> None:
         last = Event.objects.aggregate(last=Max("pk"))["last"] or 0
-        if last == self._upto:
+        if last == self._upto and self._at is not None and now - self._at < AGAIN:
             return
         for row in Registration.objects.filter(kind=Recall.kind()).select_related("entry"):
             if closing_of(row) is None:
                 with transaction.atomic():
                     tell_of_recall(row, recall_in(row), now=now)
-        self._upto = last
+        self._upto, self._at = last, now
 
 
 def demand_answer(opened: Opened[RecallAnswer], _number: int) -> None:
@@ -186,7 +198,6 @@ def concerned(reach: Radius, said: Recall) -> dict[str, int]:
     for place, count in reach.at:
         for party in _acting(place.status, place.possessor, place.consignee, said.depth):
             found[party] = found.get(party, 0) + count
-    found.pop(said.about, None)
     if said.depth is RecallDepth.WHOLESALE:
         roles = dict(Partner.objects.filter(gln__in=found).values_list("gln", "role"))
         found = {party: count for party, count in found.items() if roles.get(party) not in _AT_RETAIL}

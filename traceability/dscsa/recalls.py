@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from partners import access
 from partners.access import Purpose
@@ -83,7 +83,7 @@ class Standing:
 
     @property
     def is_own(self) -> bool:
-        return self.row.issuer == self.reader.gln
+        return self.reader.gln in (self.row.issuer, self.row.about)
 
     @property
     def sees_all(self) -> bool:
@@ -104,9 +104,10 @@ class Standing:
 
     def units(self) -> Iterator[Unit]:
         """All of them for who sees all; else the reader's own."""
-        _ = self.radius  # which has learnt who is who
         for each in blast.units(self.holds):
             if self.sees_all or self.reader.gln in each.place[1:]:
+                if new := {party for party in each.place[1:] if party} - self._known.keys():
+                    self._learn(new)
                 yield each._replace(place=self.shown(each.place))
 
     def shown(self, place: Place) -> Place:
@@ -125,7 +126,10 @@ class Standing:
     def _named(self, parties: set[str]) -> set[str]:
         if access.reads_all(self.reader):
             return parties
-        shipped = Event.objects.filter(biz_step="shipping", party=self.row.issuer, consignee=OuterRef("gln"))
+        shipped = Event.objects.filter(
+            biz_step="shipping", party=self.row.issuer, consignee=OuterRef("gln"), is_error_declaration=False,
+            submission__entry__lt=self.row.entry_id,  # no shipment is made up to learn of somebody
+        )  # fmt: skip
         traded = Partner.objects.filter(Exists(shipped), gln__in=parties)
         return {self.reader.gln, *traded.values_list("gln", flat=True), *self._answers}
 
@@ -143,19 +147,20 @@ class Standing:
     def told(self) -> tuple[Told, ...]:
         """Everybody who was; those first who have answered nothing."""
         partners = Partner.objects.in_bulk([each.party for each in self._notices])
-        self._learn(set(partners))
-        rows = [self._told(each, partners[each.party]) for each in self._notices if each.party in partners]
+        self._learn({each.party for each in self._notices})
+        rows = [self._told(each, partners.get(each.party)) for each in self._notices]
         return tuple(sorted(rows, key=lambda each: (_rank(each.answered), -each.units, each.party)))
 
-    def _told(self, notice: Notice, partner: Partner) -> Told:
-        named = self.name_of(partner.gln) == partner.gln
+    def _told(self, notice: Notice, partner: Partner | None) -> Told:
+        """Whoever is no partner here is a consignee that somebody has named: it has no way to answer but a letter."""
+        named = self.name_of(notice.party) == notice.party
         return Told(
-            party=self.name_of(partner.gln),
-            name=partner.name if named else None,
-            role=partner.role,
+            party=self.name_of(notice.party),
+            name=(partner.name if partner else notice.party) if named else None,
+            role=partner.role if partner else UNKNOWN,
             told=notice.at,
             units=int(notice.body.get("units", 0)),
-            answered=_answered(self._answers.get(partner.gln, ())),
+            answered=_answered(self._answers.get(notice.party, ())),
         )
 
     @property
@@ -169,18 +174,31 @@ class Standing:
 
     @property
     def answers(self) -> list[Registration]:
-        """The one of each party that counts."""
-        return [rows[-1] for _, rows in sorted(self._answers.items())]
+        """The one of each party that counts: the last with numbers, or else the last."""
+        return [_counts(rows) or rows[-1] for _, rows in sorted(self._answers.items())]
+
+    @cached_property
+    def found(self) -> dict[str, int]:
+        """What all have found, summed; and `unaccounted`: what is missing, and all that nobody has looked for yet."""
+        counted = [each.answered for each in self.told if each.answered and each.answered.counted]
+        silent = sum(each.units for each in self.told if not (each.answered and each.answered.counted))
+        sums = {name: sum(getattr(each, name) for each in counted) for name in NUMBERS}
+        return sums | {"unaccounted": sums["missing"] + silent}
 
 
 def _rank(answered: Answered | None) -> int:
     return 0 if answered is None else 1 if answered.counted is None else 2
 
 
+def _counts(rows: Sequence[Registration]) -> Registration | None:
+    """Of what a party has answered, the last with numbers."""
+    return next((row for row in reversed(rows) if answer_in(row).quarantined is not None), None)
+
+
 def _answered(rows: Sequence[Registration]) -> Answered | None:
     if not rows:
         return None
-    counted = next((row for row in reversed(rows) if answer_in(row).quarantined is not None), None)
+    counted = _counts(rows)
     if counted is None:
         return Answered(rows[0].accepted, None)
     said = answer_in(counted)
@@ -209,7 +227,7 @@ def _standing(row: Registration, reader: Partner) -> Standing:
 
 
 def _concerns(row: Registration, entry: str, reader: Partner) -> bool:
-    if row.issuer == reader.gln or access.reads_all(reader):
+    if reader.gln in (row.issuer, row.about) or access.reads_all(reader):
         return True
     return Notice.objects.filter(party=reader.gln, about=matter(entry), kind=OPENED).exists()
 
@@ -220,7 +238,7 @@ def recalls_of(reader: Partner, before: int | None = None, page: int = 50) -> tu
     if not access.reads_all(reader):
         told = Notice.objects.filter(party=reader.gln, kind=OPENED).values_list("about", flat=True)
         entries = [bytes.fromhex(about.rpartition("/")[2]) for about in told]
-        rows = rows.filter(entry__entry__in=entries) | rows.filter(issuer=reader.gln)
+        rows = rows.filter(entry__entry__in=entries) | rows.filter(Q(issuer=reader.gln) | Q(about=reader.gln))
     found = list((rows if before is None else rows.filter(entry_id__lt=before))[: page + 1])
     shown = [_standing(row, reader) for row in found[:page]]
     return shown, found[page - 1].entry_id if len(found) > page else None

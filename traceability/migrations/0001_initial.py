@@ -252,7 +252,7 @@ class Migration(migrations.Migration):
                 ('recall', models.BigIntegerField()),
                 ('party', models.CharField(max_length=13)),
                 ('sha256', models.BinaryField(max_length=32)),
-                ('report', models.BinaryField()),
+                ('zipped', models.BinaryField()),
                 ('made', models.DateTimeField()),
             ],
             options={

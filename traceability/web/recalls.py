@@ -42,7 +42,7 @@ BANDS: tuple[tuple[tuple[Status | None, ...], str, str], ...] = (
     ((Status.IN_TRANSIT,), "in-transit", "on their way"),
     ((Status.DISPENSED,), "dispensed", "dispensed"),
     ((Status.DESTROYED, Status.DECOMMISSIONED, Status.EXPORTED), "ended", "destroyed, decommissioned or exported"),
-    ((None,), "unknown", "unknown: told of by others alone"),
+    ((None,), "unknown", "not known: taken back, or told of by others alone"),
 )
 
 
@@ -238,7 +238,7 @@ def _shown(found: Standing, reader: Partner) -> dict[str, Any]:
     last = recall_report.last_report(found)
     return shown | {
         "made": reach.made, "bands": bands(reach), "wide": WIDE, "rows": rows, "told": found.told,
-        "unanswered": unanswered, "last_report": last and {"made": last.made, "sha256": bytes(last.sha256).hex()},
+        "unanswered": unanswered, "found": found.found, "last_report": last,
     }  # fmt: skip
 
 

@@ -2,8 +2,10 @@
 
 import csv
 from hashlib import sha256
+from io import BytesIO
 from json import dumps
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -12,7 +14,6 @@ from tests.traceability.api.test_submissions import problem
 from tests.traceability.test_proving import integrate
 from tests.world import GTIN, LOT, World
 from traceability import working
-from traceability.bundle.recalled import MEDIA_TYPE
 from traceability.models import RecallReport
 
 RECALLS, JSON = "/api/v1/recalls", "application/json"
@@ -66,8 +67,9 @@ def test_it_is_begun_seen_answered_and_closed(
     job = maker.post("/api/v1/jobs", asked(begun), JSON)
     working.work()
     made = maker.get(f"/api/v1/jobs/{job.json()['job']}/result")
-    assert made.headers["Content-Type"] == MEDIA_TYPE
-    report = sha256(b"".join(made.streaming_content)).digest()
+    assert made.headers["Content-Type"] == "application/zip"
+    with ZipFile(BytesIO(b"".join(made.streaming_content))) as file:
+        report = sha256(file.read("report.unitproof")).digest()
     assert bytes(RecallReport.objects.get().sha256) == report
     closed = maker.post(f"{entry}/close", dumps({"report": report.hex()}).encode(), JSON)
     assert (closed.status_code, closed.json()["closed"] is None) == (200, False)

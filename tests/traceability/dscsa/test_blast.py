@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from partners.models import Hold
-from tests.world import GTIN, LOT, Party, World, case, pallet, unit
+from tests.world import GTIN, LOT, Party, World, case, pallet
 from traceability.custody import Status
 from traceability.dscsa import blast
 from traceability.dscsa.blast import Place, Radius, Unit
@@ -56,7 +56,7 @@ def spread(world: World) -> None:
 def test_each_unit_is_where_its_outermost_container_is(world: World) -> None:
     spread(world)
     maker, distributor, pharmacy = world.maker, world.distributor, world.pharmacy
-    reach, listed = both(held(world, lot=LOT))
+    reach, _ = both(held(world, lot=LOT))
     assert dict(reach.at) == {
         at(Status.HELD, distributor): 4,  # three in a case on a pallet, one in a case
         at(Status.HELD, maker): 2,
@@ -66,11 +66,7 @@ def test_each_unit_is_where_its_outermost_container_is(world: World) -> None:
         at(Status.DESTROYED, maker): 1,
         at(Status.DECOMMISSIONED, maker): 1,
     }
-    assert (reach.made, reach.of(Status.DISPENSED), reach.of(*blast.IN_TRADE)) == (12, 1, 9)
-    within = {each.epc: each.within for each in listed}
-    assert (within[unit("A00")], within[unit("A05")], within[unit("A06")], within[unit("A03")]) == (
-        pallet(1), case("C2"), pallet(2), None,
-    )  # fmt: skip
+    assert (reach.made, reach.of(Status.DISPENSED), reach.of(Status.HELD, Status.IN_TRANSIT)) == (12, 1, 9)
 
 
 @pytest.mark.parametrize(
