@@ -19,7 +19,7 @@ from ..models import Registration
 from ..statements import ENTRY_HEX, RecallClass, RecallDepth, one_of, read
 from . import recalls_schema as schema
 from .parsers import JsonDocument
-from .serial_numbers import _count, _members, _text, _time
+from .serial_numbers import _count, _members, _text, _time, _uuid
 from .views import Resource, _cursor, _partner
 
 CSV = "text/csv; charset=utf-8"
@@ -42,9 +42,11 @@ class Recalls(Resource):
     def post(self, request: Request) -> Response:
         """Hold and recall, signed with the key that this node holds."""
         partner, now = _partner(request), timezone.now()
-        row = recalls.begin(partner, _wanted(request), now=now)
+        row, created = recalls.begin(partner, _wanted(request), now=now)
         found = recalls.standing(_entry(row), partner, now=now)
-        return Response(schema.detail(found), status=201, headers={"Location": _location(found.entry)})
+        return Response(
+            schema.detail(found), status=201 if created else 200, headers={"Location": _location(found.entry)}
+        )
 
 
 class RecallDetail(Resource):
@@ -99,7 +101,7 @@ class RecallClose(Resource):
 
 
 def _wanted(request: Request) -> Wanted:
-    said = _members(request, ("scopes", "classification", "depth", "reason", "contact", "answer_by"))
+    said = _members(request, ("scopes", "classification", "depth", "reason", "contact", "answer_by"), ("statement",))
     answer_by = _time(said, "answer_by")
     if answer_by is None:
         raise DocumentError("not a time", code="bad_time", where="answer_by", expected="until when holders answer")
@@ -110,6 +112,7 @@ def _wanted(request: Request) -> Wanted:
         reason=_text(said, "reason"),
         contact=_text(said, "contact"),
         answer_by=answer_by.replace(microsecond=0),
+        **({"statement": _uuid(_text(said, "statement"), "statement")} if said.get("statement") else {}),
     )
 
 

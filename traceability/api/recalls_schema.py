@@ -99,6 +99,7 @@ class RecallStanding(RecallSummary):
 
 
 class RecallWanted(drf.Serializer[object]):
+    statement = drf.UUIDField(required=False, help_text="Id of the recall, drawn by you: asked again, it is the same.")
     scopes = RecallScope(many=True, help_text="What is recalled: 1 to 100.")
     classification = _words("How grave.", RecallClass)
     depth = _words("How far down the chain.", RecallDepth)
@@ -201,7 +202,11 @@ begin = extend_schema(
     "signed with the key that this node holds for you. Whoever signs itself says the same by statements of kinds "
     "`hold` and `recall`.",
     request=RecallWanted,
-    responses={201: OpenApiResponse(RecallStanding, description="It is in force."), **_REFUSED},
+    responses={
+        200: OpenApiResponse(RecallStanding, description="Begun before, by this very id."),
+        201: OpenApiResponse(RecallStanding, description="It is in force."),
+        **_REFUSED,
+    },
     tags=["recalls"],
 )
 

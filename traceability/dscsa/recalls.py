@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import Any
+from uuid import UUID, uuid4, uuid5
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
@@ -20,7 +21,7 @@ from partners import access
 from partners.access import Purpose
 from partners.models import Hold, Partner
 
-from ..errors import NotFound
+from ..errors import NotFound, Refusal
 from ..models import Event, Notice, Registration
 from ..saying import say
 from ..statements import Hold as HoldSaid
@@ -267,22 +268,41 @@ class Wanted:
     reason: str
     contact: str
     answer_by: datetime
+    statement: UUID = field(default_factory=uuid4)  # id of the recall: asked again by it, it is the same recall
 
 
-def begin(party: Partner, wanted: Wanted, *, now: datetime) -> Registration:
-    """Hold what is recalled, and recall it: both signed here, or neither. Raises as `say` does."""
+def begin(party: Partner, wanted: Wanted, *, now: datetime) -> tuple[Registration, bool]:
+    """Hold what is recalled, and recall it: both signed here, or neither; and whether it is new. Raises as `say`."""
+    if row := _begun(party, wanted):
+        return row, False
     with transaction.atomic():
         held = []
-        for each in wanted.scopes:
+        for number, each in enumerate(wanted.scopes):
             row = say(
-                party, HoldSaid, now=now, hold=HoldKind.RECALL, reason=wanted.reason,
-                gtin=each.gtin, lot=each.lot, first=each.first, last=each.last,
+                party, HoldSaid, now=now, statement=uuid5(wanted.statement, str(number)), hold=HoldKind.RECALL,
+                reason=wanted.reason, gtin=each.gtin, lot=each.lot, first=each.first, last=each.last,
             )  # fmt: skip
             held.append(bytes(row.entry.entry).hex())
-        return say(
-            party, Recall, now=now, holds=tuple(sorted(held)), classification=wanted.classification,
-            depth=wanted.depth, reason=wanted.reason, contact=wanted.contact, answer_by=wanted.answer_by,
+        recalled = say(
+            party, Recall, now=now, statement=wanted.statement, holds=tuple(sorted(held)),
+            classification=wanted.classification, depth=wanted.depth, reason=wanted.reason, contact=wanted.contact, answer_by=wanted.answer_by,
         )  # fmt: skip
+        return recalled, True
+
+
+def _begun(party: Partner, wanted: Wanted) -> Registration | None:
+    """The recall of this id, if the party has said it."""
+    rows = Registration.objects.filter(issuer=party.gln, statement_id=wanted.statement).select_related("entry")
+    if (row := rows.first()) is None:
+        return None
+    said = recall_in(row) if row.kind == Recall.kind() else None
+    holds = [(hold.gtin, hold.lot, hold.first, hold.last) for hold in holds_of(said)] if said else []
+    same = said is not None and (said.classification, said.depth, said.reason, said.contact, said.answer_by) == (
+        wanted.classification, wanted.depth, wanted.reason, wanted.contact, wanted.answer_by,
+    )  # fmt: skip
+    if not same or sorted(map(str, holds)) != sorted(str((s.gtin, s.lot, s.first, s.last)) for s in wanted.scopes):
+        raise Refusal("this id names another statement", code="submission_reused", where="statement")
+    return row
 
 
 def answer(party: Partner, entry: str, numbers: tuple[int, int, int, int] | None, *, now: datetime) -> Registration:

@@ -120,7 +120,7 @@ def recall_list(request: HttpRequest, reader: Partner) -> HttpResponse:
     if form.is_bound and form.is_valid():
         try:
             if custodial.key_of(reader) is not None:
-                row = recalls.begin(reader, form.wanted(), now=now())
+                row, _ = recalls.begin(reader, form.wanted(), now=now())
                 return redirect("recall-page", entry=bytes(row.entry.entry).hex())
             around["command"] = _command(form.wanted(), reader)
         except FAILURES as error:

@@ -5,6 +5,7 @@ from hashlib import sha256
 from io import BytesIO
 from json import dumps
 from typing import Any
+from uuid import uuid4
 from zipfile import ZipFile
 
 import pytest
@@ -74,6 +75,17 @@ def test_it_is_begun_seen_answered_and_closed(
     closed = maker.post(f"{entry}/close", dumps({"report": report.hex()}).encode(), JSON)
     assert (closed.status_code, closed.json()["closed"] is None) == (200, False)
     problem(maker.post(f"{entry}/close", dumps({"report": report.hex()}).encode(), JSON), 409, "recall_closed")
+
+
+def test_asked_again_by_its_id_it_is_the_same_recall(trade: World, maker: Api) -> None:
+    trade.entrusts(trade.maker)
+    wanted = {**WANTED, "statement": str(uuid4())}
+    first, again = (maker.post(RECALLS, dumps(wanted).encode(), JSON) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json()["entry"] == again.json()["entry"]
+    assert trade.maker.partner.holds.count() == 1
+    for changed in ({"reason": "glass"}, {"scopes": [{"gtin": GTIN}]}):
+        problem(maker.post(RECALLS, dumps({**wanted, **changed}).encode(), JSON), 409, "submission_reused")
 
 
 def test_whom_it_does_not_concern_is_told_what_is_told_of_none(begun: dict[str, Any], stranger: Api) -> None:
