@@ -19,6 +19,7 @@ PURE = (
     "ledger.tlog",
     "ledger.anchor",
     "partners.gs1",
+    "partners.covering",
     "traceability.epcis",
     *(
         f"traceability.{step}"
@@ -28,6 +29,7 @@ PURE = (
             *("submission", "statements", "authorities", "policy", "rules", "bundle", "client", "receipts"),
             *("reporting", "watching", "archive", "convict", "labels"),
             *("cli", "cli_jobs", "cli_master", "cli_moves", "cli_anchors", "cli_returns", "cli_readers"),
+            *("cli_notices", "cli_recalls", "cli_traces", "left_out"),
             *("permutation", "numbering", "line_report", "number_files", "outbound", "master_files"),
             "standard_webhooks",
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),

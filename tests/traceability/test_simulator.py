@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.core.wsgi import get_wsgi_application
-from httpx import WSGITransport
+from httpx import Client, MockTransport, Response, WSGITransport
 
 from ledger import tasks
+from traceability.client import Node
 from traceability.simulator import faults, plan
 from traceability.simulator.faults import KINDS, Class
 from traceability.simulator.observing import RULES, UNSIGNED, Channel, Journal
-from traceability.simulator.running import ACTS, Simulation
+from traceability.simulator.running import ACTS, Party, Simulation
 from traceability.simulator.score import Score, score
 
 SMALL = 1_000
@@ -173,6 +174,18 @@ NOT_RIGHT = {
     "copy_returned": Class.OUT_OF_CHAIN,  # refused to who sold it last, whose slip it may be: nobody is alarmed
     "forged_paper_of_silent": None,  # of who signs nothing here, every file is told by another
 }
+
+
+def test_every_page_of_alarms_is_read() -> None:
+    pages = {
+        "/api/v1/alarms": {"alarms": [{"epc": "a"}], "next": "/api/v1/alarms?before=7"},
+        "/api/v1/alarms?before=7": {"alarms": [{"epc": "b"}], "next": None},
+    }
+    node = Node("http://localhost")
+    answer = MockTransport(lambda asked: Response(200, json=pages[asked.url.raw_path.decode()]))
+    node.http = Client(transport=answer, base_url="http://localhost")
+    member = plan.Member(plan.REGULATOR, "Board", "regulator")
+    assert [alarm["epc"] for alarm in Party(member, node, Journal(), {}).alarms()] == ["a", "b"]
 
 
 def simulated(drawn: plan.Plan, wrong: list[faults.Fault], sample: int) -> tuple[Score, list[str]]:

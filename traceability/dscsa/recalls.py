@@ -285,7 +285,8 @@ def begin(party: Partner, wanted: Wanted, *, now: datetime) -> tuple[Registratio
             held.append(bytes(row.entry.entry).hex())
         recalled = say(
             party, Recall, now=now, statement=wanted.statement, holds=tuple(sorted(held)),
-            classification=wanted.classification, depth=wanted.depth, reason=wanted.reason, contact=wanted.contact, answer_by=wanted.answer_by,
+            classification=wanted.classification, depth=wanted.depth, reason=wanted.reason, contact=wanted.contact,
+            answer_by=wanted.answer_by,
         )  # fmt: skip
         return recalled, True
 

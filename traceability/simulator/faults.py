@@ -86,6 +86,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "late_file": Kind(Class.LATE_FILE, 8, cases=1, what="what happened before a shipment is told after it came"),
         "overage": Kind(Class.OVERAGE, 8, cases=2, what="a case more than was shipped"),
         "shortage": Kind(Class.SHORTAGE, 8, cases=2, what="a case less than was shipped"),
+        "short_case": Kind(Class.SHORTAGE, 8, cases=1, what="a pack less in a case than its maker packed"),
         "recalled": Kind(Class.ON_HOLD, 15, packs=1, what="recalled, and its pharmacy dispenses it"),
         "reported_stolen": Kind(Class.STOLEN, 15, packs=1, what="reported stolen, and scanned elsewhere"),
     }

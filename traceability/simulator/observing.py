@@ -38,8 +38,8 @@ class Signal(NamedTuple):
 GOOD = frozenset({"genuine", "genuine_by_record", "pending_in_log", "not_compared"})
 #: What says of it that somebody on its way does not sign here, and was told of by the next: shown for what it is.
 UNSIGNED = frozenset({"not_signed_by_licensee", "not_signed_by_sender", "not_linked"})
-#: Differences: of a shipment of which nothing else came, or of one that came in part.
-BESIDE_ALL, BESIDE_SOME, MISSING = "beside_all", "beside_some", "missing"
+#: Differences: beside a shipment of which nothing else came, or of which something did; of a shipment; of a container.
+BESIDE_ALL, BESIDE_SOME, MISSING, PART = "beside_all", "beside_some", "missing", "part"
 
 
 def _any(channels: str, *codes: str) -> frozenset[Signal]:
@@ -75,7 +75,7 @@ RULES: tuple[tuple[Class, tuple[frozenset[Signal], ...]], ...] = (
     (Class.LATE_FILE, (_any("exception", "late"),)),
     (Class.LOST_FILE, (_any("receiving", BESIDE_ALL),)),
     (Class.OVERAGE, (_any("receiving", BESIDE_SOME) | _any("exception", "not_shipped"),)),
-    (Class.SHORTAGE, (_any("receiving", MISSING),)),
+    (Class.SHORTAGE, (_any("receiving", MISSING, PART),)),
     (Class.OUT_OF_CHAIN, (_any("alarm", "out_of_chain") | _any("refused", "not_holder", "not_consignee"),)),
     (Class.MADE_UP, (_any(_SCANS, "unknown_unit"),)),
 )

@@ -33,7 +33,7 @@ from ..demo.documents import Pack, sold
 from ..epcis.documents import JSON
 from ..telling import Members, Teller, document
 from .faults import KINDS, Fault
-from .observing import BESIDE_ALL, BESIDE_SOME, MISSING, Channel, Journal
+from .observing import BESIDE_ALL, BESIDE_SOME, MISSING, PART, Channel, Journal
 from .plan import BEGINNING, DISPENSER, EXPIRY, FAULTS_BEGIN, OFFICE, REGULATOR, Case, Load, Member, Plan
 
 Say = Callable[[str], None]
@@ -104,15 +104,15 @@ class Party:
         came = found["whole"] or found["parts"]
         self.journal.hear(Channel.RECEIVING, BESIDE_SOME if came else BESIDE_ALL, found["beside"])
         self.journal.hear(Channel.RECEIVING, MISSING, (each["epc"] for each in found["missing"]))
+        self.journal.hear(Channel.RECEIVING, PART, (each["container"] for each in found["parts"]))
 
     def alarms(self) -> Iterable[dict[str, Any]]:
         """All that concern it, the latest first."""
-        before: str | None = None
-        while True:
-            page = self.node.ask("GET", "/api/v1/alarms", params={"before": before} if before else {}).json()
+        address: str | None = "/api/v1/alarms"
+        while address is not None:
+            page = self.node.ask("GET", address).json()
             yield from page["alarms"]
-            if (before := page["next"]) is None:
-                return
+            address = page["next"]
 
 
 class Simulation:
@@ -475,6 +475,11 @@ class Simulation:
     def shortage(self, fault: Fault) -> None:
         self._ship(fault, fault.cases)
         self._receive(fault, self.parties[fault.buyer.gln], fault.cases[:1])
+
+    def short_case(self, fault: Fault) -> None:
+        """Opened at the dock, and counted pack by pack."""
+        self._ship(fault, fault.cases)
+        self.parties[fault.buyer.gln].compares(fault.cases[0].epcs[1:])
 
     def recalled(self, fault: Fault) -> None:
         holder, _, pack, times = self._between(fault)
