@@ -78,6 +78,8 @@ WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=5.0)  # t
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
 NOTICE_LEASE_SECONDS = env.float("NOTICE_LEASE_SECONDS", default=30.0)  # after which a sender is taken for dead
 ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for who may clear it, to look into it
+EXCEPTION_CLOCK_SECONDS = env.float("EXCEPTION_CLOCK_SECONDS", default=172_800.0)  # for whose turn it is in a case
+EXCEPTION_LOST_SECONDS = env.float("EXCEPTION_LOST_SECONDS", default=604_800.0)  # on its way for so long: lost?
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values

@@ -439,6 +439,21 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "nothing_to_compare": "Only the proof of anchored data is compared with data.",
         "no_custodial_key": "This node holds no key that speaks for this party.",
     },
+    "Exceptions": {
+        "other_message": "The statement is about another message than came with it.",
+        "wrong_sender": "The message says that it is from another than has signed it.",
+        "in_the_future": "The message was written at a time that is still to come.",
+        "says_nothing": "A report of nothing, or an answer without any.",
+        "contradicts_itself": "Two members of the message cannot both be true.",
+        "duplicate_item": "The message names one item twice.",
+        "item_settled": "The item is agreed on or done, or its id names another.",
+        "item_not_agreed": "Nothing was agreed on that is for this party to do.",
+        "no_evidence": "No event shows that what was agreed on has been done.",
+        "case_resolved": "The case is over: whoever reported it has said so.",
+        "case_full": "The case has as many messages or items as are taken.",
+        "other_partner": "The case is with another party.",
+        "other_order": "The case is about another order.",
+    },
 }
 
 #: What to do next: whoever holds the pack, or sent the request.
@@ -622,6 +637,9 @@ _NEXT = {
     "not_in_epcis_1_2": "Take it as JSON, as a page or as a PDF.",
     "other_data": "Look for the bytes as they were: whoever anchored them says where, in `location`.",
     "no_custodial_key": "Sign it yourself: `unitproof anchor`.",
+    "item_settled": "Report it as a new item.",
+    "no_evidence": "Ship, or take back, what was agreed on; then name the submission and its event.",
+    "case_resolved": "Report a new case.",
 }
 
 #: Every code. A verdict's reason is said as the verification says it, whatever else has the same name.
