@@ -80,6 +80,7 @@ NOTICE_LEASE_SECONDS = env.float("NOTICE_LEASE_SECONDS", default=30.0)  # after 
 ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for who may clear it, to look into it
 EXCEPTION_CLOCK_SECONDS = env.float("EXCEPTION_CLOCK_SECONDS", default=172_800.0)  # for whose turn it is in a case
 EXCEPTION_LOST_SECONDS = env.float("EXCEPTION_LOST_SECONDS", default=604_800.0)  # on its way for so long: lost?
+EXCEPTION_DATA_LATE_SECONDS = env.float("EXCEPTION_DATA_LATE_SECONDS", default=86_400.0)  # after goods, data are late
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values

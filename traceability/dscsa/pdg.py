@@ -78,7 +78,7 @@ Rule: TypeAlias = Callable[[Raw, str], Any]
 """The value of a member, or an error that names its place."""
 
 
-def _refuse(where: str, expected: str, value: Raw) -> DocumentError:
+def _bad_value(where: str, expected: str, value: Raw) -> DocumentError:
     detail, found = "not what it should be", repr(value)[:80]
     return DocumentError(detail, code="bad_value", where=where, expected=expected, found=found)
 
@@ -90,7 +90,7 @@ def _text(what: str, pattern: str) -> Rule:
         if type(value) is not str:
             raise wrong_type(type(value), "text", where)
         if not matches(value):
-            raise _refuse(where, what, value)
+            raise _bad_value(where, what, value)
         return value
 
     return read
@@ -101,7 +101,7 @@ def _words(longest: int) -> Rule:
         if type(value) is not str:
             raise wrong_type(type(value), "text", where)
         if not 0 < len(value) <= longest or not value.replace("\n", "").replace("\t", "").isprintable():
-            raise _refuse(where, f"1 to {longest} printable characters", value)
+            raise _bad_value(where, f"1 to {longest} printable characters", value)
         return value
 
     return read
@@ -505,7 +505,7 @@ def _done(said: Mapping[str, Any], at: int) -> Done:
 
 def _begins(said: Mapping[str, Any], raw: Raw) -> dict[str, Any]:
     if said["timestamp"] > 253_402_300_799:  # the year 9999: a count of milliseconds, most likely
-        raise _refuse("timestamp", "seconds since 1970", str(said["timestamp"]))
+        raise _bad_value("timestamp", "seconds since 1970", str(said["timestamp"]))
     time = datetime.fromtimestamp(said["timestamp"], UTC)
     members = _plain(raw)
     return {"message": said["message_uuid"], "case": said["exception_case_uuid"], "time": time, "members": members}
