@@ -31,6 +31,7 @@ PURE = (
             *("permutation", "numbering", "line_report", "number_files", "outbound", "master_files"),
             "standard_webhooks",
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
+            *("dscsa.pdg", "cli_exceptions"),
         )
     ),
 )

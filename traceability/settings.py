@@ -248,6 +248,8 @@ SPECTACULAR_SETTINGS = {
         "JobKindEnum": "traceability.job_kinds.KINDS",
         "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
         "BlockStateEnum": ["allocated", "returned", "expired"],
+        "MessageKindEnum": ["report", "response", "follow-up"],
+        "CaseStateEnum": ["to_answer", "to_follow_up", "to_close", "resolved"],
     },
     "TAGS": [
         {"name": "submissions", "description": "EPCIS documents, signed by who hands them in."},
@@ -263,6 +265,7 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
+        {"name": "exceptions", "description": "What is wrong with a shipment: found, reported, settled; scorecards."},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from . import (
     anchors,
+    exceptions,
     jobs,
     master_data,
     moves,
@@ -72,6 +73,15 @@ urlpatterns = [
     path("alarms/<int:number>/clear", verifications.Clear.as_view(), name="alarm-clear"),
     path("samplings", verifications.Samplings.as_view(), name="samplings"),
     path("samplings/<uuid:sampling>", verifications.SamplingDetail.as_view(), name="sampling"),
+    path("exceptions", exceptions.Exceptions.as_view(), name="exceptions-api"),
+    path("exception-detections", exceptions.Detections.as_view(), name="exception-detections"),
+    path("exceptions/<uuid:case>", exceptions.ExceptionDetail.as_view(), name="exception"),
+    path(
+        "exceptions/<uuid:case>/messages/<uuid:message>",
+        exceptions.ExceptionMessage.as_view(),
+        name="exception-message",
+    ),
+    path("scorecards", exceptions.Scorecards.as_view(), name="scorecards-api"),
     path("", views.NoResource.as_view()),
     path("<path:rest>", views.NoResource.as_view()),
 ]

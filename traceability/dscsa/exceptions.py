@@ -480,7 +480,11 @@ class Case:
 def cases_of(party: Partner, before: int | None = None) -> tuple[list[Case], int | None]:
     """A page of those that the party has reported or was asked about, the latest first; and before which to ask for
     the next."""
-    rows = _CASES.filter(Q(reporter=party.gln) | Q(partner=party.gln)).order_by("-pk").prefetch_related("items")
+    rows = (
+        _CASES.filter(Q(reporter=party.gln) | Q(partner=party.gln))
+        .order_by("-pk")
+        .prefetch_related("items__done_by__submission")
+    )
     found = list((rows if before is None else rows.filter(pk__lt=before))[: A_PAGE + 1])
     cases = [Case(row, tuple(row.items.all())) for row in found[:A_PAGE]]
     return cases, found[A_PAGE - 1].pk if len(found) > A_PAGE else None
@@ -492,7 +496,7 @@ def case_of(party: Partner, case: UUID, reporter: str | None = None) -> Case:
     if row is None:
         raise NotFound("there is no such case of yours", where="case")
     messages = row.messages.select_related("statement__entry").order_by("pk")
-    return Case(row, tuple(row.items.order_by("pk")), tuple(messages))
+    return Case(row, tuple(row.items.select_related("done_by__submission").order_by("pk")), tuple(messages))
 
 
 def message_of(party: Partner, case: UUID, message: UUID, reporter: str | None = None) -> CaseMessage:

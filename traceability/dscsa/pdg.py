@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from json import dumps
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -518,6 +519,21 @@ def _plain(value: Raw) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     return {name: _plain(each) for name, each in value.items()} if isinstance(value, dict) else value
+
+
+def text_of(value: Raw) -> bytes:
+    """JSON again of what was read of a bigger one, its numbers as they were written."""
+    return _text_of(value).encode()
+
+
+def _text_of(value: Raw) -> str:
+    if isinstance(value, Number):
+        return value
+    if isinstance(value, list):
+        return f"[{','.join(map(_text_of, value))}]"
+    if isinstance(value, dict):
+        return f"{{{','.join(f'{dumps(name)}:{_text_of(each)}' for name, each in value.items())}}}"
+    return dumps(value)
 
 
 def _demand_different(items: list[str], where: str) -> None:

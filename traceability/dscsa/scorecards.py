@@ -77,13 +77,14 @@ def _shipped(party: Partner, since: datetime, before: datetime) -> Mapping[str, 
 
 def _cases(party: Partner, since: datetime, before: datetime, now: datetime) -> Mapping[str, dict[str, Any]]:
     took = ExpressionWrapper(F("first_answered") - F("opened"), output_field=DurationField())
+    in_time = Q(shipment__event_time__gte=since, shipment__event_time__lt=before)  # or there were more than all
     open_, is_over = Q(first_answered=None, resolved=None), Q(due__lt=now)
     rows = (
         PartnerCase.objects.filter(reporter=party.gln, opened__gte=since, opened__lt=before)
         .values("partner")
         .annotate(
             cases=Count("pk"),
-            shipments_in_error=Count("shipment", filter=Q(shipment__party=F("partner")), distinct=True),
+            shipments_in_error=Count("shipment", filter=in_time & Q(shipment__party=F("partner")), distinct=True),
             answered=Count("pk", filter=Q(first_answered__lte=F("due"))),
             late=Count("pk", filter=Q(first_answered__gt=F("due"))),
             unanswered=Count("pk", filter=open_ & is_over),
