@@ -34,6 +34,7 @@ PURE = (
             "standard_webhooks",
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
             *("demo.documents", "simulator.plan", "simulator.faults", "simulator.observing", "simulator.score"),
+            *("dscsa.pdg", "cli_exceptions"),
         )
     ),
 )

@@ -39,6 +39,7 @@ from partners.gs1.identifiers import canonical
 
 from . import (
     cli_anchors,
+    cli_exceptions,
     cli_jobs,
     cli_moves,
     cli_notices,
@@ -817,6 +818,8 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--out", type=Path, required=True, help="file for the document to submit")
     told = "Ask a node for what takes longer than a second; wait for it, and fetch it."
     cli_jobs.form(commands.add_parser("jobs", help=told, description=told), _asked_of, _node)
+    told = "Find what is wrong with a shipment, report it to its sender, answer, follow up; score partners."
+    cli_exceptions.form(commands.add_parser("exceptions", help=told, description=told), _asked_of, _node, _key, _gln)
     collecting = command(collect, node=True)
     collecting.add_argument("submission", type=_submission, metavar="ID", help="as `submit` printed it")
     collecting.add_argument("--out", type=Path, required=True, help="file for the receipt, *.receipt")

@@ -204,6 +204,35 @@ class Node:
         """What has come against what was to come."""
         return read_object(self.ask("POST", "/api/v1/receiving", json={"epcs": list(epcs)}))
 
+    # ---- exceptions -----------------------------------------------------------------------------------------------
+
+    def send_message(self, kind: str, message: Mapping[str, Any], **said: Any) -> dict[str, Any]:
+        """A message of a case between partners: with its statement, or `to` whom the node is to sign it."""
+        asked = {"kind": kind, "message": message} | {name: value for name, value in said.items() if value is not None}
+        return read_object(self.ask("POST", "/api/v1/exceptions", json=asked))
+
+    def cases(self) -> Iterator[dict[str, Any]]:
+        """The asker's cases, the latest first."""
+        before: str | None = None
+        while True:
+            page = read_object(self.ask("GET", "/api/v1/exceptions", params={"before": before} if before else None))
+            yield from told_of(page, "exceptions")
+            if not (before := page.get("next")):
+                return
+
+    def case(self, case: str, reporter: str | None = None) -> dict[str, Any]:
+        """One of them, with its messages."""
+        asked = {"reporter": reporter} if reporter else None
+        return read_object(self.ask("GET", f"/api/v1/exceptions/{case}", params=asked))
+
+    def detect(self, seen: Mapping[str, Any]) -> dict[str, Any]:
+        """What is wrong with what came, as drafts of reports."""
+        return read_object(self.ask("POST", "/api/v1/exception-detections", json=dict(seen)))
+
+    def scorecards(self, **time: str) -> list[dict[str, Any]]:
+        """How the asker's partners keep to what they send and say."""
+        return told_of(read_object(self.ask("GET", "/api/v1/scorecards", params=time or None)), "scorecards")
+
     # ---- what anyone can check ------------------------------------------------------------------------------------
 
     def receipt(self, submission: str) -> str:

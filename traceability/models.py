@@ -635,3 +635,54 @@ class TracePiece(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["package", "number"], name="trace_piece_has_one_place"),)
+
+
+class PartnerCase(models.Model):
+    """What two partners have to settle about a shipment, or about one that never came (`dscsa/exceptions.py`). All of
+    it follows from the messages that they signed."""
+
+    case = models.UUIDField()  # as its reporter calls it
+    reporter = models.CharField(max_length=13)  # GLN-13 of who found it
+    partner = models.CharField(max_length=13)  # and of who is asked
+    po_number = models.CharField(max_length=80)
+    shipment = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+", null=True)
+    opened = models.DateTimeField()
+    due = models.DateTimeField()  # when the first answer to all of it is
+    first_answered = models.DateTimeField(null=True)  # when it was
+    answered = models.DateTimeField(null=True)  # when all that is asked for was; null: something is not yet
+    resolved = models.DateTimeField(null=True)  # when its reporter said so
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["reporter", "case"], name="case_is_opened_once_by_a_party"),)
+        indexes = (
+            models.Index(fields=["reporter", "opened"], name="cases_by_a_party"),
+            models.Index(fields=["partner", "opened"], name="cases_with_a_party"),
+        )
+
+
+class CaseMessage(models.Model):
+    """A message of a case, as it was signed: its statement holds the hash."""
+
+    case = models.ForeignKey(PartnerCase, on_delete=models.PROTECT, related_name="messages")
+    statement = models.OneToOneField(Registration, on_delete=models.PROTECT, related_name="message")
+    kind = models.CharField(max_length=10)  # report, response or follow-up
+    content = models.BinaryField()  # the message, RFC 8785
+
+
+class CaseItem(models.Model):
+    """One thing that is wrong, as it stands by the last message about it."""
+
+    case = models.ForeignKey(PartnerCase, on_delete=models.CASCADE, related_name="items", db_index=False)
+    item = models.UUIDField()
+    kind = models.CharField(max_length=24)  # a list of a report's
+    said = models.JSONField()  # its members
+    requested = models.CharField(max_length=20, blank=True)  # what the reporter asks for
+    verdict = models.CharField(max_length=6, blank=True)  # Accept or Reject; empty: not answered
+    alternative = models.CharField(max_length=20, blank=True)  # what is offered instead
+    comments = models.TextField(blank=True)
+    done = models.DateTimeField(null=True)  # when what was agreed to had been
+    done_by = models.ForeignKey(Event, on_delete=models.PROTECT, related_name="+", null=True, db_index=False)
+    note = models.TextField(blank=True)  # on what was done
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["case", "item"], name="item_is_in_a_case_once"),)

@@ -37,6 +37,12 @@ def settle(about: str, *, now: datetime, party: str | None = None) -> None:
     (rows if party is None else rows.filter(party=party)).update(ended=now, wakes=None)
 
 
+def settle_all(matters: Iterable[str], *, now: datetime, party: str | None = None) -> None:
+    """The same of several at once."""
+    rows = Notice.objects.filter(about__in=list(matters), due__isnull=False, ended__isnull=True)
+    (rows if party is None else rows.filter(party=party)).update(ended=now, wakes=None)
+
+
 def notices_of(party: Partner, after: int = 0) -> tuple[list[Notice], bool]:
     """A page of what the party was told, on from this position; whether there is more. Positions have no gap, and what
     has none yet comes after all that have."""

@@ -50,6 +50,7 @@ from .statements import (
     Approval,
     DataHash,
     Delegation,
+    ExceptionMessage,
     Grant,
     Hold,
     Key,
@@ -84,6 +85,9 @@ def register(envelope: bytes, *, now: datetime) -> tuple[Registration, bytes]:
     used id, (4) signed by a key that speaks for its issuer, who (5) may say this, and (6) it changes something.
     """
     opened = open_here(envelope)
+    if type(opened.payload) in ACCOMPANIED:
+        detail, expected = "this kind of statement comes with what it is about", ACCOMPANIED[type(opened.payload)]
+        raise NotSigned(detail, code="unsupported_statement", expected=expected, found=opened.payload.kind())
     try:
         row = take(opened, now=now)
     except IntegrityError:  # the same id, at the same time, about another party: another lock
@@ -508,6 +512,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Recall: recalling.demand_recall,
     RecallAnswer: recalling.demand_answer,
     RecallClosing: recalling.demand_closing,
+    ExceptionMessage: lambda opened, number: None,  # `dscsa/exceptions.py` does what it says, in the same transaction
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
     TraceRequest: lambda opened, number: trace_requests.take_request(opened.payload, number),
@@ -519,6 +524,8 @@ TELL: dict[type[Statement], Callable[..., None]] = {
     RecallAnswer: recalling.tell_of_answer,
     RecallClosing: recalling.tell_of_closing,
 }
+#: What is handed in together with something else, and where.
+ACCOMPANIED: dict[type[Statement], str] = {ExceptionMessage: "POST /api/v1/exceptions, with the message"}
 #: What can be taken back again, by kind, and the rows that it made.
 REVOCABLE: dict[str, type[Right]] = {
     Prefix.kind(): PrefixRow,

@@ -78,6 +78,9 @@ WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=5.0)  # t
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
 NOTICE_LEASE_SECONDS = env.float("NOTICE_LEASE_SECONDS", default=30.0)  # after which a sender is taken for dead
 ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for who may clear it, to look into it
+EXCEPTION_CLOCK_SECONDS = env.float("EXCEPTION_CLOCK_SECONDS", default=172_800.0)  # for whose turn it is in a case
+EXCEPTION_LOST_SECONDS = env.float("EXCEPTION_LOST_SECONDS", default=604_800.0)  # on its way for so long: lost?
+EXCEPTION_DATA_LATE_SECONDS = env.float("EXCEPTION_DATA_LATE_SECONDS", default=86_400.0)  # after goods, data are late
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values
@@ -247,6 +250,8 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
         "BlockStateEnum": ["allocated", "returned", "expired"],
         "TraceReasonEnum": "traceability.statements.TraceReason",
+        "MessageKindEnum": ["report", "response", "follow-up"],
+        "CaseStateEnum": ["to_answer", "to_follow_up", "to_close", "resolved"],
     },
     "TAGS": [
         {"name": "submissions", "description": "EPCIS documents, signed by who hands them in."},
@@ -263,6 +268,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
         {"name": "traces", "description": "Where goods have been: asked of partners, answered, proven."},
+        {"name": "exceptions", "description": "What is wrong with a shipment: found, reported, settled; scorecards."},
     ],
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],

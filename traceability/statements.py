@@ -870,6 +870,45 @@ class TraceAnswer(Registration):
     test: Annotated[bool | None, FLAG] = None
 
 
+class MessageKind(StrEnum):
+    """What one partner says to another about something that is wrong with a shipment (`dscsa/pdg.py`)."""
+
+    REPORT = "report"
+    RESPONSE = "response"
+    FOLLOW_UP = "follow-up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExceptionMessage(Registration):
+    """This party has sent another a message with this hash, about a shipment or about one that never came:
+
+    {"about":gln,"case":uuid,"event":0,"hash":SHA-256,"log":...,"message":"report","shipment":uuid,"statement":uuid,
+     "submitter":gln,"time":...,"to":gln,...}
+
+    `statement` is the message's own id; `hash` is that of its RFC 8785 form. `shipment` is the submission that told of
+    it, by its `event`. The message itself is kept beside the log: it may name people.
+    """
+
+    content_type = _content_type("exception-message")
+
+    case: Annotated[str, UUID]
+    message: Annotated[MessageKind, one_of(MessageKind)]
+    hash: Annotated[bytes, HASH]
+    to: Annotated[str, GLN]
+    shipment: Annotated[str | None, UUID] = None
+    event: Annotated[int | None, COUNT] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.about != self.submitter:
+            detail, expected = "nobody sends another's message", self.submitter
+            raise StatementError(detail, where="about", expected=expected, found=self.about)
+        if self.to == self.submitter:
+            raise StatementError("a message to oneself", where="to", expected="the other party", found=self.to)
+        if (self.shipment is None) != (self.event is None):
+            raise StatementError("half a shipment", where="event", expected="a shipment with its event, or neither")
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -1067,7 +1106,7 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer)
+MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage)
 """What parties say to each other when something is wrong with goods."""
 
 OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *MATTERS)

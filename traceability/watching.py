@@ -246,6 +246,8 @@ def _words(said: Statement) -> str:
             return plain(f"answers the recall {said.entry}: {_found(said)}")
         case statements.RecallClosing():
             return f"closes the recall {said.entry}"
+        case statements.ExceptionMessage():
+            return f"{said.message} to {said.to}, case {said.case}"
         case statements.Revocation():
             return f"takes back {said.entry}"
         case statements.TraceRequest():

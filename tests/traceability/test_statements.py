@@ -17,6 +17,7 @@ from traceability.epcis.jcs import encode
 from traceability.statements import (
     DataHash,
     Delegation,
+    ExceptionMessage,
     Grant,
     HashAlgorithm,
     Hold,
@@ -25,6 +26,7 @@ from traceability.statements import (
     KeyAlgorithm,
     KeyRevocation,
     KeyState,
+    MessageKind,
     Payload,
     Prefix,
     Promise,
@@ -84,6 +86,16 @@ STATEMENTS: list[Statement] = [
     Grant(**ABOUT, to="0614141007776"),
     Grant(**ABOUT, to="0614141007776", gtins=("0614141",), valid_to=NOW),
     DataHash(**OWN, hash_alg=HashAlgorithm.SHA_256, hash=bytes(32), location="https://trial.example/7"),
+    ExceptionMessage(
+        **OWN,
+        case=ABOUT["statement"],
+        message=MessageKind.REPORT,
+        hash=bytes(32),
+        to="0860001000016",
+        shipment=ABOUT["statement"],
+        event=0,
+    ),
+    ExceptionMessage(**OWN, case=ABOUT["statement"], message=MessageKind.FOLLOW_UP, hash=bytes(32), to="0860001000016"),
     DataHash(
         **OWN, hash_alg=HashAlgorithm.SHA_512, hash=bytes(64), location="urn:x:7", preimage_content_type="text/csv"
     ),

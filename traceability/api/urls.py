@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from . import (
     anchors,
+    exceptions,
     jobs,
     master_data,
     moves,
@@ -85,6 +86,15 @@ urlpatterns = [
     re_path("^traces/(?P<entry>[0-9a-f]{64})/package$", traces.TracePackages.as_view(), name="trace-package"),
     re_path("^traces/(?P<entry>[0-9a-f]{64})/answer$", traces.TraceAnswers.as_view(), name="trace-answer"),
     re_path("^traces/(?P<entry>[0-9a-f]{64})/file$", traces.TraceFile.as_view(), name="trace-file"),
+    path("exceptions", exceptions.Exceptions.as_view(), name="exceptions-api"),
+    path("exception-detections", exceptions.Detections.as_view(), name="exception-detections"),
+    path("exceptions/<uuid:case>", exceptions.ExceptionDetail.as_view(), name="exception"),
+    path(
+        "exceptions/<uuid:case>/messages/<uuid:message>",
+        exceptions.ExceptionMessage.as_view(),
+        name="exception-message",
+    ),
+    path("scorecards", exceptions.Scorecards.as_view(), name="scorecards-api"),
     path("", views.NoResource.as_view()),
     path("<path:rest>", views.NoResource.as_view()),
 ]

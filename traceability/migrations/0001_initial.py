@@ -246,6 +246,39 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='PartnerCase',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('case', models.UUIDField()),
+                ('reporter', models.CharField(max_length=13)),
+                ('partner', models.CharField(max_length=13)),
+                ('po_number', models.CharField(max_length=80)),
+                ('opened', models.DateTimeField()),
+                ('due', models.DateTimeField()),
+                ('first_answered', models.DateTimeField(null=True)),
+                ('answered', models.DateTimeField(null=True)),
+                ('resolved', models.DateTimeField(null=True)),
+                ('shipment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.event')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='CaseItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('item', models.UUIDField()),
+                ('kind', models.CharField(max_length=24)),
+                ('said', models.JSONField()),
+                ('requested', models.CharField(blank=True, max_length=20)),
+                ('verdict', models.CharField(blank=True, max_length=6)),
+                ('alternative', models.CharField(blank=True, max_length=20)),
+                ('comments', models.TextField(blank=True)),
+                ('done', models.DateTimeField(null=True)),
+                ('note', models.TextField(blank=True)),
+                ('done_by', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.event')),
+                ('case', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='traceability.partnercase')),
+            ],
+        ),
+        migrations.CreateModel(
             name='RecallReport',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -283,6 +316,16 @@ class Migration(migrations.Migration):
                 ('submission', models.UUIDField(null=True)),
                 ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.registration')),
                 ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.registration')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='CaseMessage',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(max_length=10)),
+                ('content', models.BinaryField()),
+                ('case', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='messages', to='traceability.partnercase')),
+                ('statement', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='message', to='traceability.registration')),
             ],
         ),
         migrations.CreateModel(
@@ -523,6 +566,22 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='jobpiece',
             constraint=models.UniqueConstraint(fields=('job', 'is_result', 'number'), name='piece_has_one_place'),
+        ),
+        migrations.AddIndex(
+            model_name='partnercase',
+            index=models.Index(fields=['reporter', 'opened'], name='cases_by_a_party'),
+        ),
+        migrations.AddIndex(
+            model_name='partnercase',
+            index=models.Index(fields=['partner', 'opened'], name='cases_with_a_party'),
+        ),
+        migrations.AddConstraint(
+            model_name='partnercase',
+            constraint=models.UniqueConstraint(fields=('reporter', 'case'), name='case_is_opened_once_by_a_party'),
+        ),
+        migrations.AddConstraint(
+            model_name='caseitem',
+            constraint=models.UniqueConstraint(fields=('case', 'item'), name='item_is_in_a_case_once'),
         ),
         migrations.AddIndex(
             model_name='registration',

@@ -473,6 +473,21 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "trace_by_word": "A remark: some units have no proof of their own; whoever answered says so, and signed it.",
         "trace_proof_caution": "A remark that stands in proofs of the trace.",
     },
+    "Exceptions": {
+        "other_message": "The statement is about another message than came with it.",
+        "wrong_sender": "The message says that it is from another than has signed it.",
+        "in_the_future": "The message was written at a time that is still to come.",
+        "says_nothing": "A report of nothing, or an answer without any.",
+        "contradicts_itself": "Two members of the message cannot both be true.",
+        "duplicate_item": "The message names one item twice.",
+        "item_settled": "The item is agreed on or done, or its id names another.",
+        "item_not_agreed": "Nothing was agreed on that is for this party to do.",
+        "no_evidence": "No event shows that what was agreed on has been done.",
+        "case_resolved": "The case is over: whoever reported it has said so.",
+        "case_full": "The case has as many messages or items as are taken.",
+        "other_partner": "The case is with another party.",
+        "other_order": "The case is about another order.",
+    },
 }
 
 #: What to do next: whoever holds the pack, or sent the request.
@@ -661,6 +676,9 @@ _NEXT = {
     "not_answered": "Wait for the answer: a notice tells when it is there.",
     "another_package": "Ask for the file again, and ask who gave you this one.",
     "told_otherwise": "Ask whoever answered; keep the file: it is signed.",
+    "item_settled": "Report it as a new item.",
+    "no_evidence": "Ship, or take back, what was agreed on; then name the submission and its event.",
+    "case_resolved": "Report a new case.",
 }
 
 #: Every code. A verdict's reason is said as the verification says it, whatever else has the same name.

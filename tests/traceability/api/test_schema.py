@@ -97,6 +97,12 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         *("GET /api/v1/traces", "POST /api/v1/traces", "GET /api/v1/traces/{entry}"),
         *("GET /api/v1/traces/{entry}/package", "POST /api/v1/traces/{entry}/package"),
         *("POST /api/v1/traces/{entry}/answer", "GET /api/v1/traces/{entry}/file"),
+        "GET /api/v1/exceptions",
+        "POST /api/v1/exceptions",
+        "POST /api/v1/exception-detections",
+        "GET /api/v1/exceptions/{case}",
+        "GET /api/v1/exceptions/{case}/messages/{message}",
+        "GET /api/v1/scorecards",
     }
 
 
