@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from . import moving, reporting
 from .epcis.errors import DocumentError
-from .moving import MOVES, REASONS, Move, Way
+from .moving import GOES_ON, MOVES, REASONS, Move, Way
 
 if TYPE_CHECKING:
     from .client import Node
@@ -70,10 +70,14 @@ def form(word: str, added: argparse.ArgumentParser, gln: Callable[[str], str]) -
 
 
 def document(word: str, args: argparse.Namespace, node: "Node") -> bytes:
-    """What is to be signed, made here: the node is asked no more than who sent it, and what was to come."""
+    """What is to be signed, made here: the node is asked no more than whether the labels are as recorded, who sent it,
+    and what was to come."""
     now = datetime.now(UTC)
     said = {name: getattr(args, name, None) or None for name in OPTIONS}
-    move = Move.parse({"move": word, **said, "place": args.place, "scans": list(scans_of(args.scan))}, now.date())
+    scans: list[Any] = list(scans_of(args.scan))
+    move = Move.parse({"move": word, **said, "place": args.place, "scans": scans}, now.date())
+    if word in GOES_ON:
+        node.check_move({"move": word, **said, "place": args.place, "scans": scans})
     moves = [move]
     if move.kind.way is Way.IN:
         moves = move.by_sender(_compared(move, node))
@@ -118,7 +122,7 @@ def scans_of(given: Iterable[str]) -> Iterator[str]:
 def _lines(data: bytes, where: str) -> Iterator[str]:
     """A scan on each; a separator of a scan ends no line."""
     try:
-        text = data.decode()
+        text = data.decode("utf-8-sig")  # some editors begin with a mark
     except UnicodeDecodeError as error:
         raise DocumentError("not a text", code="not_utf8", where=where) from error
     yield from filter(None, (line.strip(" \t\r") for line in text.split("\n")))

@@ -200,6 +200,10 @@ class Node:
 
     # ---- receiving ------------------------------------------------------------------------------------------------
 
+    def check_move(self, said: Mapping[str, Any]) -> None:
+        """Raises `NodeRefused` where a pack is not as the record knows it."""
+        self.ask("POST", "/api/v1/moves/check", json={name: value for name, value in said.items() if value})
+
     def compare(self, epcs: Sequence[str]) -> dict[str, Any]:
         """What has come against what was to come."""
         return read_object(self.ask("POST", "/api/v1/receiving", json={"epcs": list(epcs)}))

@@ -22,6 +22,7 @@ from partners.gs1.application_identifiers import check
 from partners.gs1.element_string import ElementString, parse_scan
 from partners.gs1.errors import Gs1Error
 from partners.gs1.identifiers import Pgln, Sgln, canonical, gln_of, is_sgtin, is_sscc
+from partners.gs1.scanner_faults import Fault, explain, possible
 
 from . import telling
 from .custody import EXPORTING, RETURNED
@@ -76,7 +77,7 @@ MOVES: Mapping[str, Kind] = MappingProxyType(
         "receive": Kind(
             "receiving", "OBSERVE", "in_progress", ("items", "from"), _PAPERS, way=Way.IN, past="received"
         ),
-        "dispense": Kind("dispensing", "OBSERVE", "dispensed", ("items",), past="dispensed"),
+        "dispense": Kind("dispensing", "OBSERVE", "dispensed", ("items",), ("all",), past="dispensed"),
         "decommission": Kind(
             "decommissioning", "DELETE", "inactive", ("items",), ("reason",), past="taken out of use"
         ),
@@ -91,6 +92,10 @@ MOVES: Mapping[str, Kind] = MappingProxyType(
         "export": Kind(EXPORTING, "DELETE", "inactive", ("items",), past="exported"),
     }
 )  # fmt: skip
+
+#: Moves by which a pack goes on towards a patient, and those of them that nobody does with what has expired.
+GOES_ON = frozenset({"pack", "ship", "dispense"})
+ENDS_BEFORE = frozenset({"ship", "dispense"})
 
 #: Why something is taken out of use, in words of CBV 2.0 section 7.2.
 _SENDER = "the GLN of its sender; or leave out what is not on its way to you"
@@ -126,6 +131,8 @@ class Thing:
         except Gs1Error as error:
             if own := _own_uri(text):
                 return cls(own)
+            if (fault := explain(possible(text), ())) and fault.is_transmission:
+                raise _misread(fault, where, text) from error
             raise _inside(error, where) from error
         return cls(_item(read, where, text), read.lot, expiry.isoformat() if expiry else None)
 
@@ -148,6 +155,11 @@ def _item(read: ElementString, where: str, text: str) -> str:
         detail = "this names no single pack or container"
         raise DocumentError(detail, code="not_an_item", where=where, expected=expected, found=repr(text)[:80])
     return uri
+
+
+def _misread(fault: Fault, where: str, text: str) -> DocumentError:
+    """What went wrong between symbol and field, before anybody suspects the pack; nothing is repaired unasked."""
+    return DocumentError(fault.sentence, code=fault.codes[0], where=where, expected=fault.remedy, found=repr(text)[:80])
 
 
 def _inside(error: Gs1Error, where: str) -> Gs1Error:
@@ -180,7 +192,7 @@ class Move:
     word: str  # a key of MOVES
     things: tuple[Thing, ...] = ()  # each once, in the order in which they were scanned
     parent: str | None = None  # canonical EPC of the container that is packed or unpacked
-    everything: bool = False  # all that is in it is taken out
+    everything: bool = False  # all that is in it is taken out; or dispensed
     to: str | None = None  # GLN-13, as the following
     to_location: str | None = None
     sender: str | None = None

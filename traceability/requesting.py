@@ -22,6 +22,7 @@ from .custody import Status
 from .epcis.documents import JSON
 from .epcis.errors import DocumentError
 from .errors import Refusal, StaleHead
+from .labelled import demand_as_recorded
 from .loading import states_of
 from .models import Draft, MoveRequest, Submission
 from .moving import Move, Way
@@ -84,6 +85,7 @@ def request(wanted: Wanted, partner: Partner, *, now: datetime) -> Drafted | Don
     if done := _done(row):
         return done
     with _free_unless_done(row):
+        demand_as_recorded(wanted.move, partner, now=now)
         received = _document(wanted.move, row, partner)
         key = custodial.key_of(partner)
         if key is None:

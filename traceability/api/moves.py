@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import uuid4
 
 from django.conf import settings
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from rest_framework.request import Request
@@ -15,6 +16,7 @@ from ..epcis import jsonld
 from ..epcis.errors import DocumentError
 from ..epcis.values import Raw, an_object, wrong_type
 from ..expecting import compared, shipments_to
+from ..labelled import demand_as_recorded
 from ..moving import Move
 from ..requesting import Done, Drafted, Wanted, senders
 from ..requesting import request as request_move
@@ -42,6 +44,22 @@ class Moves(Resource):
             return drafted(answer)
         location = reverse("submission", kwargs={"submission": answer.submission.submission})
         return Response(made(answer), status=201 if answer.created else 200, headers={"Location": location})
+
+
+class MoveCheck(Resource):
+    parser_classes = (JsonDocument,)
+
+    @property
+    def max_bytes(self) -> int:  # type: ignore[override]
+        return int(settings.EPCIS_MAX_BYTES)
+
+    @schema.check_move
+    def post(self, request: Request) -> HttpResponse:
+        """Whether what was scanned is what the record knows."""
+        partner, now = _partner(request), timezone.now()
+        move = wanted(an_object(jsonld.read(body(request)), "the request"), now).move
+        demand_as_recorded(move, partner, now=now)
+        return HttpResponse(status=204)
 
 
 class Receiving(Resource):

@@ -530,6 +530,31 @@ expected = extend_schema(
     tags=["moves"],
 )
 
+check_move = extend_schema(
+    operation_id="checkMove",
+    summary="Whether labels are as recorded",
+    description="The same request as for a move, and nothing is recorded: whether what you have in hand has the lot "
+    "and expiry that its maker recorded, and has not expired where it is to be shipped or dispensed. `POST /moves` "
+    "asks that itself; whoever makes its own documents asks here first.",
+    request={"application/json": serializers.MoveWanted},
+    responses={
+        204: OpenApiResponse(description="Nothing speaks against it."),
+        **_MALFORMED,
+        **_UNAUTHENTICATED,
+        **_problem(
+            409,
+            "A pack is not as its maker recorded, or has expired.",
+            "lot_mismatch",
+            "the lot is another one",
+            expected="a pack that verifies: keep this one apart, and look into it",
+        ),
+        **_problem(413, "More than this node reads.", "too_large", "more than is read here"),
+        **_problem(415, "In a form that is not read here.", "unsupported_media_type", "Unsupported media type."),
+        **_BUSY,
+    },
+    tags=["moves"],
+)
+
 compare = extend_schema(
     operation_id="compareReceived",
     summary="Expected against seen",

@@ -35,6 +35,7 @@ urlpatterns = [
     path("items/readers", readers.Readers.as_view(), name="api-readers"),
     path("readings/<int:number>/proof", readers.ReadingProof.as_view(), name="reading-proof"),
     path("moves", moves.Moves.as_view(), name="moves"),
+    path("moves/check", moves.MoveCheck.as_view(), name="move-check"),
     path("returns", returns.Returns.as_view(), name="returns"),
     path("receiving", moves.Receiving.as_view(), name="receiving"),
     path("labels", views.Labels.as_view(), name="labels"),

@@ -60,6 +60,7 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "POST /api/v1/recalls/{entry}/close",
         "POST /api/v1/labels",
         "POST /api/v1/moves",
+        "POST /api/v1/moves/check",
         "POST /api/v1/returns",
         "GET /api/v1/receiving",
         "POST /api/v1/receiving",
