@@ -221,7 +221,10 @@ class _Drawing:
             return self.plan.unlicensed
         if name == "not_licensed":
             return self.random.choice(self.plan.of(REPACKAGER))
-        return self.random.choice([each for each in self.plan.of(DISPENSER) if each.gln != holder.gln])
+        fit = (each for each in self.plan.of(DISPENSER) if each.gln != holder.gln)
+        if name == "stolen_key":  # whose buyer signs that it has them
+            fit = (each for each in fit if each.gln not in self.robbed)
+        return self.random.choice(list(fit))
 
     def _forged(self, name: str, like: Pack) -> Iterator[Pack]:
         """The labels in hand."""

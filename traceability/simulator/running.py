@@ -1,6 +1,6 @@
 """Tells a plan and its faults to a node, through what its partners use, and writes down what the node says.
 
-    people ──> loads, file by file ──> returns ──> faults ──> who was alarmed looks ──> the shelves are scanned
+    people ──> loads, file by file ──> returns, oddities ──> faults ──> who was alarmed looks ──> shelves are scanned
 
 Every file, statement, scan and list goes over HTTP, with the client that the command line uses and a token of the party
 whose act it is; the node may be in this process (`httpx.WSGITransport`). Only what an operator does by command is done
@@ -34,7 +34,7 @@ from ..epcis.documents import JSON
 from ..telling import Members, Teller, document
 from .faults import KINDS, Fault
 from .observing import BESIDE_ALL, BESIDE_SOME, MISSING, PART, Channel, Journal
-from .plan import BEGINNING, DISPENSER, EXPIRY, FAULTS_BEGIN, OFFICE, REGULATOR, Case, Load, Member, Plan
+from .plan import BEGINNING, DISPENSER, EXPIRY, FAULTS_BEGIN, OFFICE, REGULATOR, WHOLESALER, Case, Load, Member, Plan
 
 Say = Callable[[str], None]
 ADDRESS = "http://localhost"
@@ -136,6 +136,7 @@ class Simulation:
             self.say(f"load {count} of {len(self.plan.loads)}: {load.units:,} units by {load.maker.name}")
         self.integrate()
         self.say(f"{self.returns()} packs come back, are verified, and are sold on")
+        self.say(f"{self.oddities()} cases go an odd way, and an honest one")
         for count, fault in enumerate(self.faults, 1):
             ACTS[fault.kind](self, fault)
             if count % 50 == 0 or count == len(self.faults):
@@ -278,6 +279,74 @@ class Simulation:
             buyer.hands_in(f"return {number}: bought", buyer.tell.receiving(epcs, days[3], sender=wholesaler.gln))
             self.moved[pack.epc] = buyer.member
         return len(back)
+
+    def oddities(self) -> int:
+        """Of each load that everybody signed, one case goes a way that is not the usual one, and nothing is wrong with
+        it: called off and sold to another, scanned before it is received, broken up, sold on twice and told twice."""
+        count = 0
+        for load in self.plan.loads:
+            case = next((case for case in load.kept if case.epc not in self.guilty), None)
+            if load.signed and case is not None:
+                ODD[count % len(ODD)](self, load, case)
+                count += 1
+        return count
+
+    def called_off(self, load: Load, case: Case) -> None:
+        wholesaler, (first, second), at = self._odd(load)
+        epcs, name = [case.epc], f"called off {load.number}"
+        wholesaler.hands_in(f"{name}: shipped", wholesaler.tell.shipping(epcs, at[0], to=first.gln))
+        wholesaler.hands_in(f"{name}: not shipped", wholesaler.tell.calling_off(epcs, at[1], to=first.gln))
+        wholesaler.hands_in(f"{name}: shipped again", wholesaler.tell.shipping(epcs, at[2], to=second.gln))
+        self._opened(name, second, wholesaler, case, at[3:])
+
+    def scanned_early(self, load: Load, case: Case) -> None:
+        wholesaler, (buyer, _), at = self._odd(load)
+        name = f"scanned early {load.number}"
+        wholesaler.hands_in(f"{name}: shipped", wholesaler.tell.shipping([case.epc], at[0], to=buyer.gln))
+        buyer.scans(case.packs[0])
+        self._opened(name, buyer, wholesaler, case, at[1:])
+
+    def broken_up(self, load: Load, case: Case) -> None:
+        wholesaler, (buyer, _), at = self._odd(load)
+        name, some = f"broken up {load.number}", case.epcs[:3]
+        wholesaler.hands_in(
+            f"{name}: unpacked and shipped",
+            wholesaler.tell.unpacking(some, case.epc, at[0]),
+            wholesaler.tell.shipping(some, at[1], to=buyer.gln),
+        )
+        buyer.compares(some)
+        buyer.hands_in(f"{name}: received", buyer.tell.receiving(some, at[2], sender=wholesaler.gln))
+        buyer.scans(case.packs[0])
+        wholesaler.scans(case.packs[-1], "verification")
+
+    def sold_on_and_told_twice(self, load: Load, case: Case) -> None:
+        wholesaler, (buyer, _), at = self._odd(load)
+        others = (each for each in self.plan.of(WHOLESALER) if each.gln != wholesaler.gln)
+        between, name = self.parties[next(others).gln], f"sold on {load.number}"
+        wholesaler.hands_in(f"{name}: shipped", wholesaler.tell.shipping([case.epc], at[0], to=between.gln))
+        events = (
+            between.tell.receiving([case.epc], at[1], sender=wholesaler.gln),
+            between.tell.shipping([case.epc], at[2], to=buyer.gln),
+        )
+        between.hands_in(f"{name}: received and shipped", *events)
+        self._opened(name, buyer, between, case, at[3:])
+        between.hands_in(f"{name}: received and shipped, again", *events)
+
+    def _odd(self, load: Load) -> tuple[Party, tuple[Party, Party], list[datetime]]:
+        """Its wholesaler, two customers, and some moments after all of the load came where it was to go."""
+        first, second = (self.parties[each.gln] for each, _ in load.deliveries[:2])
+        times = [load.begins + timedelta(days=7, hours=hour) for hour in range(6)]
+        return self.parties[load.to.gln], (first, second), times
+
+    def _opened(self, name: str, buyer: Party, sender: Party, case: Case, at: Sequence[datetime]) -> None:
+        """Compared, received, opened, and one pack of it is scanned."""
+        buyer.compares([case.epc])
+        buyer.hands_in(
+            f"{name}: received",
+            buyer.tell.receiving([case.epc], at[0], sender=sender.gln),
+            buyer.tell.unpacking(case.epcs, case.epc, at[1]),
+        )
+        buyer.scans(case.packs[0])
 
     # ---- what is found by looking ---------------------------------------------------------------------------------
 
@@ -510,6 +579,14 @@ class Simulation:
         told = buyer.tell.receiving(epcs, self._time(fault, 1), sender=fault.holder.gln)
         (buyer.claims if claimed else buyer.hands_in)(f"{fault.file}: {buyer.member.name} received", told)
 
+
+#: What is odd, and honest: in turn.
+ODD: tuple[Callable[[Simulation, Load, Case], None], ...] = (
+    Simulation.called_off,
+    Simulation.scanned_early,
+    Simulation.broken_up,
+    Simulation.sold_on_and_told_twice,
+)
 
 #: How each kind is done.
 ACTS: dict[str, Callable[[Simulation, Fault], None]] = {
