@@ -15,8 +15,10 @@ from ledger import tasks
 from traceability.client import Node
 from traceability.simulator import faults, plan
 from traceability.simulator.faults import KINDS, Class
+from traceability.simulator.fraud import ACTS
 from traceability.simulator.observing import RULES, UNSIGNED, Channel, Journal
-from traceability.simulator.running import ACTS, Party, Simulation
+from traceability.simulator.party import Party
+from traceability.simulator.running import Simulation
 from traceability.simulator.score import Score, score
 
 SMALL = 1_000
@@ -193,7 +195,7 @@ def simulated(drawn: plan.Plan, wrong: list[faults.Fault], sample: int) -> tuple
     transport = WSGITransport(app=get_wsgi_application())
     simulation = Simulation(drawn, wrong, transport, steps.append, tasks.sweep)
     simulation.run(sample)
-    return score(drawn, wrong, simulation.journal, simulation.files, simulation.moved), steps
+    return score(drawn, wrong, simulation.stage.journal, simulation.stage.files, simulation.stage.moved), steps
 
 
 @pytest.mark.django_db(transaction=True)
