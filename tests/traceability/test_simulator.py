@@ -209,7 +209,7 @@ def test_a_node_finds_what_is_wrong_and_accuses_nothing_else(
             assert (row.right, row.found_as) == (0, {str(NOT_RIGHT[kind]): row.faults}), kind
         else:
             assert (row.caught, row.right) == (row.faults, row.faults), (kind, row.found_as)
-    assert found.checked == 60
+    assert 60 <= found.checked <= 60 + len(drawn.loads)  # and what went an odd way
     assert len(steps) > len(drawn.loads)
     assert found.as_json()["kinds"]["copy_after"]["right"] == 1
     with pytest.raises(CommandError, match="not empty"):
