@@ -98,6 +98,14 @@ def test_a_stolen_key_is_stolen_once_and_used_after_its_end_where_it_was_stolen(
     assert {fault.holder.gln for fault in many if fault.kind == "revoked_key"} <= set(stolen)
 
 
+def test_most_keys_are_never_stolen_however_many_faults_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    often = {name: kind._replace(often=1_000.0) for name, kind in KINDS.items()}
+    monkeypatch.setattr(faults, "KINDS", often)
+    many = Counter(fault.kind for fault in faults.draw(plan.draw(1, 10_000), Random(1)))
+    assert many["stolen_key"] == faults.MOST_ROBBED
+    assert many["copy_after"] == 101
+
+
 # ---- what is made of what the node says -----------------------------------------------------------------------------
 
 
