@@ -187,8 +187,10 @@ class _Drawing:
             load, pack = self.out_of_use.pop()
             return load.to, load, (pack,), ()
         if name == "forged_paper_of_silent":
-            load = self.random.choice(self.silent) if self.silent else None
-            return (load.deliveries[0][0], load, (), ()) if load else None
+            if not self.silent:
+                return None
+            load = self.random.choice(self.silent)
+            return load.deliveries[0][0], load, (), ()
         return self._cases(kind.cases) if kind.cases else self._packs(name, kind)
 
     def _packs(self, name: str, kind: Kind) -> _Found | None:
