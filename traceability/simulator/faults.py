@@ -131,6 +131,7 @@ class Fault:
             yield from case.epcs
 
 
+MOST_ROBBED = 8  # parties whose key is stolen, of however many units
 FORGED = 5  # packs, of one file
 ROBBERIES = ("stolen_key", "revoked_key")
 T = TypeVar("T")
@@ -149,7 +150,8 @@ class _Drawing:
         signs = [each for each in plan.stock() if each[1].signed]
         self.shelves, self.patients = self._shuffled(signs), self._shuffled(list(plan.given_out()))
         self.kept = self._shuffled([load for load in plan.loads if load.signed and load.kept])
-        self.repacked = self._shuffled([load for load in plan.loads if not load.deliveries])
+        repacked = [load for load in plan.loads if not load.deliveries]
+        self.out_of_use = self._shuffled([(load, pack) for load in repacked for c in load.cases for pack in c.packs])
         self.silent = [load for load in plan.loads if not load.maker.signs]
         self.left = {load.number: list(load.kept) for load in self.kept}
         self.robbed: set[str] = set()  # whose key was stolen: once each
@@ -180,11 +182,15 @@ class _Drawing:
 
     def _found(self, name: str, kind: Kind) -> _Found | None:
         if name == "repacked_and_sold":
-            load = self.random.choice(self.repacked) if self.repacked else None
-            return (load.to, load, (self.random.choice(self.random.choice(load.cases).packs),), ()) if load else None
+            if not self.out_of_use:
+                return None
+            load, pack = self.out_of_use.pop()
+            return load.to, load, (pack,), ()
         if name == "forged_paper_of_silent":
-            load = self.random.choice(self.silent) if self.silent else None
-            return (load.deliveries[0][0], load, (), ()) if load else None
+            if not self.silent:
+                return None
+            load = self.random.choice(self.silent)
+            return load.deliveries[0][0], load, (), ()
         return self._cases(kind.cases) if kind.cases else self._packs(name, kind)
 
     def _packs(self, name: str, kind: Kind) -> _Found | None:
@@ -205,8 +211,10 @@ class _Drawing:
         return None
 
     def _may_hold(self, name: str, holder: Member) -> bool:
-        """A key is stolen once, and used after its end where it was stolen."""
-        return name not in ROBBERIES or (holder.gln in self.robbed) is (name == "revoked_key")
+        """A key is stolen once, and used after its end where it was stolen. Most keys are never stolen."""
+        if name == "stolen_key":
+            return holder.gln not in self.robbed and len(self.robbed) < MOST_ROBBED
+        return name != "revoked_key" or holder.gln in self.robbed
 
     def _cases(self, count: int) -> _Found | None:
         for at, load in enumerate(self.kept):
@@ -221,7 +229,10 @@ class _Drawing:
             return self.plan.unlicensed
         if name == "not_licensed":
             return self.random.choice(self.plan.of(REPACKAGER))
-        return self.random.choice([each for each in self.plan.of(DISPENSER) if each.gln != holder.gln])
+        fit = (each for each in self.plan.of(DISPENSER) if each.gln != holder.gln)
+        if name == "stolen_key":  # whose buyer signs that it has them
+            fit = (each for each in fit if each.gln not in self.robbed)
+        return self.random.choice(list(fit))
 
     def _forged(self, name: str, like: Pack) -> Iterator[Pack]:
         """The labels in hand."""

@@ -71,6 +71,15 @@ class Score:
         return len(self.false) / self.checked if self.checked else 0.0
 
     def as_json(self) -> dict[str, Any]:
+        """All of it, the same for the same seed and number of units:
+
+            {"seed":1,"units":100080,"faults":426,"caught":422,"right":414,"missed":4,"share_right":0.971831,
+             "innocent":98682,"checked":4018,"unsigned":866,"in_doubt":1552,"false_alarms":0,"share_false":0.0,
+             "kinds":{"copy_after":{"class":"copy","faults":30,"caught":30,"right":30,"missed":0,"found_as":{}},...},
+             "false":[{"subject":epc or file,"said":["alarm:two_places",...]},...]}
+
+        `found_as`: how many were put into another class, by that class; "None": nothing was said. Shares are 0 to 1.
+        """
         total = self.total
         return {
             "seed": self.seed,

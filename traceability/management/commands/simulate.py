@@ -47,7 +47,7 @@ class Command(BaseCommand):
             tasks.sweep,
         )
         simulation.run(max(0, sample))
-        found = score(drawn, wrong, simulation.journal, simulation.files, simulation.moved)
+        found = score(drawn, wrong, simulation.stage.journal, simulation.stage.files, simulation.stage.moved)
         show(Console(file=self.stdout, highlight=False, width=130), found)  # type: ignore[arg-type]
         text = json.dumps(found.as_json())
         if options["json"]:
