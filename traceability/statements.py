@@ -718,6 +718,26 @@ class DataHash(Registration):
         return self.hash == self.hash_alg.hash_of(data)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case(Registration):
+    """The regulator `about` looks into goods; within what this names, it may read whole histories until `valid-to`:
+
+    {"about":gln,"case":"24-117","gtin":"00614141123452","lot":"L42","log":...,"reason":"particles","valid-to":time,...}
+
+    Of all of the `gtin`; of that, where it says so, only a `lot`, and only some `serials`. Several of one number make
+    one case. Said by the regulator itself; a revocation closes it.
+    """
+
+    content_type = _content_type("case")
+
+    case: Annotated[str, WORD]  # its number, as the regulator writes it
+    gtin: Annotated[str, ONE_GTIN]
+    lot: Annotated[str | None, WORD] = None
+    serials: Annotated[tuple[str, ...] | None, many(WORD, by=name_order)] = None
+    reason: Annotated[str, WORD]
+    valid_to: Annotated[datetime, TIME]  # the first instant at which it no longer is open
+
+
 class TraceWanted(StrEnum):
     """What a trace is to tell of each unit: the response types of the PDG's tracing protocol."""
 
@@ -931,10 +951,10 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, TraceRequest, TraceAnswer)
+OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, TraceRequest, TraceAnswer, Case)
 """What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""
 
-OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash, TraceRequest, TraceAnswer)
+OFF_BUNDLES = (Location, Hold, Release, Grant, DataHash, TraceRequest, TraceAnswer, Case)
 """What no bundle relies on: a hold is in the node's status, and the others decide nothing of what one proves."""
 
 BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHold)
@@ -943,7 +963,7 @@ BY_NODE: tuple[type[Registration], ...] = (Erasure, DeletionCertificate, LegalHo
 STATEMENTS: tuple[type[Statement], ...] = (
     *(Submission, Key, KeyRevocation, Prefix, Delegation, Revocation),
     *(Partner, PartnerExit, Licence, Location, Hold, Release, Grant, DataHash, Policy, Approval),
-    *(TraceRequest, TraceAnswer),
+    *(TraceRequest, TraceAnswer, Case),
     *BY_NODE,
 )
 P = TypeVar("P", bound=Payload)
