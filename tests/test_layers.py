@@ -27,7 +27,7 @@ PURE = (
             *("moving", "receiving"),
             *("submission", "statements", "authorities", "policy", "rules", "bundle", "client", "receipts"),
             *("reporting", "watching", "archive", "convict", "labels"),
-            *("cli", "cli_jobs", "cli_master", "cli_moves", "cli_anchors", "cli_returns", "cli_readers"),
+            *("cli", "cli_jobs", "cli_master", "cli_moves", "cli_anchors", "cli_returns", "cli_readers", "cli_traces"),
             *("permutation", "numbering", "line_report", "number_files", "outbound", "master_files"),
             "standard_webhooks",
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
