@@ -33,7 +33,7 @@ def record(
     reader: Partner,
     subject: str,
     what: str,
-    purpose: Purpose,
+    purpose: Purpose | str,
     *,
     now: datetime,
     reason: str | None = None,
@@ -42,14 +42,14 @@ def record(
     """Keep that the reader is about to be told something, and of a verification what; in the transaction that reads
     it. The record's number."""
     at = connection.ops.adapt_datetimefield_value(now)
-    ((number,),) = prepared.fetch(_RECORD, [reader.gln, subject, what, purpose.value, at, reason, in_hand])
+    ((number,),) = prepared.fetch(_RECORD, [reader.gln, subject, what, str(purpose), at, reason, in_hand])
     return int(number)
 
 
-def record_all(reader: Partner, subjects: Iterable[str], what: str, purpose: Purpose, *, now: datetime) -> None:
+def record_all(reader: Partner, subjects: Iterable[str], what: str, purpose: Purpose | str, *, now: datetime) -> None:
     """The same of many things at once."""
     AccessRecord.objects.bulk_create(
-        AccessRecord(reader=reader.gln, subject=subject, what=what, purpose=purpose.value, at=now)
+        AccessRecord(reader=reader.gln, subject=subject, what=what, purpose=str(purpose), at=now)
         for subject in sorted(subjects)
     )
 
@@ -60,5 +60,5 @@ VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING id"""
 
 
 def reads_all(reader: Partner) -> bool:
-    """Whether the reader may see whole chains that it had no part in."""
+    """Whether the reader may see whole chains that it had no part in, within its cases (`cases.py`)."""
     return reader.role == Role.REGULATOR

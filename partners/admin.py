@@ -8,6 +8,7 @@ from django.utils import timezone
 from .models import (
     AccessRecord,
     ApiToken,
+    Case,
     CustodialKey,
     Delegation,
     Grant,
@@ -82,6 +83,11 @@ class LicenceAdmin(ReadOnly):
 class HoldAdmin(ReadOnly):
     list_display = ("__str__", "reason", "lot", "first", "last", "registered", "revoked", "vouched_by")
     search_fields = ("epc", "gtin", "lot")
+
+
+@admin.register(Case)
+class CaseAdmin(ReadOnly):
+    list_display = ("__str__", "gtin", "lot", "valid_to", "registered", "revoked", "vouched_by")
 
 
 @admin.register(Grant)

@@ -8,6 +8,7 @@
              ├─ Licence      when it may trade
              ├─ Hold         which goods stay where they are
              ├─ Grant        who may read what it may read
+             ├─ Case         of a regulator: within what it may read whole histories
              └─ ApiToken     how its systems log in
 
     Product, Place           what is told of a product and of a place, by whom, and from which day to which
@@ -21,6 +22,7 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Self
+from urllib.parse import unquote
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -29,7 +31,7 @@ from django.db.models import F, Q
 from .covering import covers
 from .gs1.application_identifiers import check
 from .gs1.errors import Gs1Error
-from .gs1.identifiers import gtin_of, matches_prefix
+from .gs1.identifiers import SERIAL_AT, gtin_of, is_sgtin, matches_prefix
 from .gs1.ndc import Ndc
 
 
@@ -322,6 +324,41 @@ class Grant(Right):
             return False
         gtin = gtin_of(epc)
         return not self.gtins or (gtin is not None and any(matches_prefix(gtin, each) for each in self.gtins))
+
+
+class Case(Right):
+    """That a regulator looks into a product, or some of it, and may read whole histories of that, until a day."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="cases")  # the regulator
+    vouched_kid = models.BinaryField(max_length=32)
+    number = models.CharField(max_length=40)  # as the regulator writes it
+    gtin = models.CharField(max_length=14)
+    lot = models.TextField(null=True)  # noqa: DJ001 - all of it, but for what narrows that:
+    serials = models.JSONField(null=True)  # sorted
+    reason = models.CharField(max_length=200)
+    valid_to = models.DateTimeField()  # the first instant at which it no longer is open
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="case_is_what_one_entry_says"),
+            models.CheckConstraint(condition=Q(revoked__gt=F("registered")), name="case_is_closed_after_it_is_opened"),
+        )
+        indexes = (models.Index(fields=["partner", "gtin"], name="cases_about_a_product"),)
+
+    def __str__(self) -> str:
+        return f"{self.number} of {self.partner_id}"
+
+    @property
+    def purpose(self) -> str:
+        """As access records have it."""
+        return f"case {self.number}"
+
+    def covers(self, epc: str, lot: str | None) -> bool:
+        """Whether an item is within it, by its canonical EPC and the lot that its commissioning told."""
+        if gtin_of(epc) != self.gtin or not is_sgtin(epc) or self.lot not in (None, lot):
+            return False
+        return self.serials is None or unquote(epc[SERIAL_AT:]) in self.serials
 
 
 class Source(models.TextChoices):

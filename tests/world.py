@@ -268,6 +268,18 @@ class World:
         said = statements.Grant(about=party.gln, to=to.gln, gtins=gtins or None, valid_to=until, **self._from(party))
         return self.registers(said, party.key)
 
+    def opens_case(
+        self, *, gtin: str = GTIN, lot: str | None = None, serials: tuple[str, ...] | None = None,
+        number: str = "24-117", by: Party | None = None, until: datetime | None = None,
+    ) -> str:  # fmt: skip
+        """The regulator looks into these goods: long enough, whatever day it is."""
+        regulator = by or self.regulator
+        said = statements.Case(
+            about=regulator.gln, case=number, gtin=gtin, lot=lot, serials=serials, reason="particles",
+            valid_to=until or self.now.replace(microsecond=0) + timedelta(days=3650), **self._from(regulator),
+        )  # fmt: skip
+        return self.registers(said, regulator.key)
+
     def lets_issue(self, party: Party, *gtins: str) -> str:
         said = statements.Prefix(about=party.gln, gtins=gtins, **self._from(self.authority))
         return self.registers(said, self.authority.key)

@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, Q
 
 from partners import access
 from partners.access import WITH_THE_PACK, Purpose
@@ -31,7 +31,7 @@ from partners.gs1.identifiers import gtin_of
 from partners.models import AccessRecord, Partner, Prefix, Role
 from partners.prefixes import names_of
 
-from . import bulk, notices
+from . import bulk, cases, notices
 from .custody import TERMINAL, Voice
 from .epcis.errors import DocumentError
 from .errors import NotAllowed, NotFound
@@ -249,17 +249,16 @@ def alarms_of(
 ) -> tuple[list[Raised], int | None]:
     """A page of alarms that concern the reader, the latest first; and before which to ask for the next."""
     rows = Alarm.objects.order_by("-pk") if before is None else Alarm.objects.filter(pk__lt=before).order_by("-pk")
-    if not access.reads_all(reader):
-        rows = rows.filter(concerns__party=reader.gln)
+    concerned = Q(pk__in=AlarmConcern.objects.filter(party=reader.gln).values("alarm"))
+    rows = rows.filter(concerned | cases.within(reader, now) if access.reads_all(reader) else concerned)
     with transaction.atomic():
         page = list(rows[: PAGE + 1])
         shown, more = page[:PAGE], len(page) > PAGE
         mine = AlarmConcern.objects.filter(party=reader.gln, alarm__in=shown)
         rights = {row.alarm_id: (row.knows, row.may_clear) for row in mine}
-        everything = (True, True) if access.reads_all(reader) else None
-        raised = [_shown(row, reader.gln, *(everything or rights[row.pk])) for row in shown]
+        raised = [_shown(row, reader.gln, *rights.get(row.pk, (True, True))) for row in shown]  # else by a case
         others = {each.epc for each in raised if {each.first.party, each.second.party} != {reader.gln}}
-        access.record_all(reader, others, "alarms", purpose, now=now)
+        cases.record_all(reader, others, "alarms", purpose, now=now)
     return raised, shown[-1].pk if more else None
 
 
@@ -288,9 +287,10 @@ def clear(reader: Partner, number: int, because: str, *, now: datetime) -> Alarm
     with transaction.atomic():
         alarm = Alarm.objects.select_for_update().filter(pk=number).first()
         concern = AlarmConcern.objects.filter(alarm=number, party=reader.gln).first()
-        if alarm is None or (concern is None and not access.reads_all(reader)):
+        case = cases.over_any(reader, [alarm.epc], now) if alarm is not None else None
+        if alarm is None or (concern is None and case is None):
             raise NotFound("no alarm of this number concerns you", where="alarm")
-        if not (access.reads_all(reader) or (concern and concern.may_clear)):
+        if not (case or (concern and concern.may_clear)):
             raise NotAllowed("cleared by who may issue the product, or by a regulator", where="alarm")
         if alarm.cleared is None:
             alarm.cleared, alarm.cleared_by, alarm.cleared_because = now, reader.gln, because

@@ -2,8 +2,8 @@
 
 keygen ─> enrol ─> prefix       who speaks, who may issue what
 delegate, licence; revoke       who may act for whom, and trade when; and no longer
-hold ─> release; grant          what stays where it is; who else may read
 recall ─> recalls               what is called back; where it is, and who has answered
+hold ─> release; grant, case    what stays where it is; who else may read
 pool ─> serials ─> report       numbers for packs; which of them a line has printed
 jobs                            what takes a node longer than a second
 commission, pack, ship, ...     what happened, by scans
@@ -186,6 +186,22 @@ def grant(args: argparse.Namespace) -> None:
             about=args.about or args.gln,
             to=args.to,
             gtins=tuple(sorted(set(args.gtin))) or None,
+            valid_to=args.valid_to,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
+
+
+def case(args: argparse.Namespace) -> None:
+    """Open, as a regulator, a case: within it one may read whole histories, on record; `revoke` closes it."""
+    with _node(args) as node:
+        said = statements.Case(
+            about=args.gln,
+            case=args.number,
+            gtin=args.gtin,
+            lot=args.lot,
+            serials=tuple(sorted(set(args.serial), key=statements.name_order)) or None,
+            reason=args.reason,
             valid_to=args.valid_to,
             **node.said_by(args.gln),
         )
@@ -965,6 +981,15 @@ def _grant_form(added: argparse.ArgumentParser) -> None:
     added.add_argument("gtin", nargs="*", type=_gtin, help="GTIN-14 or company prefix; by default all goods")
 
 
+def _case_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("number", help="of the case, as you write it; several of one number make one case")
+    added.add_argument("--gtin", required=True, type=_gtin, help="the product that it is about")
+    added.add_argument("--lot", help="of that, only a lot")
+    added.add_argument("--serial", action="append", default=[], help="of that, only these: as often as you like")
+    added.add_argument("--reason", required=True, help="for those whom it concerns")
+    added.add_argument("--valid-to", required=True, type=day, metavar="DATE", help="the first day without it")
+
+
 def _propose_form(added: argparse.ArgumentParser) -> None:
     what = added.add_subparsers(required=True, dest="what", metavar="WHAT")
     admit = what.add_parser("admit", help="a party takes part")
@@ -992,6 +1017,7 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
     hold: _hold_form,
     release: _release_form,
     grant: _grant_form,
+    case: _case_form,
     anchor: cli_anchors.form,
     recall: lambda added: cli_recalls.form(added, _gtin, _entry, day),
     revoke: _revoke_form,

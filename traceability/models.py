@@ -612,6 +612,17 @@ class Trace(models.Model):
         )
 
 
+class CaseConcern(models.Model):
+    """Whom a regulator's case concerns: who may issue the product, and who had a part in what was read under it."""
+
+    case = models.ForeignKey("partners.Case", on_delete=models.CASCADE, related_name="concerns", db_index=False)
+    party = models.CharField(max_length=13)  # GLN-13
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["case", "party"], name="case_concerns_a_party_once"),)
+        indexes = (models.Index(fields=["party", "case"], name="cases_of_a_party"),)
+
+
 class TracePackage(models.Model):
     """What was drawn up to answer a trace. It is an answer once its hash was signed; no other is kept beside it."""
 

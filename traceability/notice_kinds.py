@@ -68,6 +68,10 @@ KINDS: Mapping[str, Kind] = {
     "test": Kind("This is a test: nothing has happened."),
     "trace.asked": Kind("Somebody asks you to trace goods.", page="traces-page"),
     "trace.answered": Kind("A trace that you have asked for is answered.", page="traces-page"),
+    "case.opened": Kind("A regulator looks into goods of yours.", page="cases-page"),
+    "case.read": Kind(
+        "A regulator has read histories that you have a part in, in a case of its own.", page="cases-page"
+    ),
     "trace.test_asked": Kind("TEST: somebody asks you to trace goods, as a drill.", page="traces-page"),
     "trace.test_answered": Kind("TEST: a trace that you have asked for as a drill is answered.", page="traces-page"),
 }

@@ -25,7 +25,7 @@ from partners.models import Delegation, Partner, Right, SigningKey
 from partners.prefixes import licensees
 from partners.still import keep_still
 
-from . import governing
+from . import cases, governing
 from .bundle.build import EventSource, Profile, Source, build, find_leaf
 from .bundle.value import Entered
 from .custody import Content, Head, Told, Voice, delegated_step
@@ -53,11 +53,12 @@ def bundle_for(epc: str, reader: Partner, *, purpose: access.Purpose, now: datet
     with transaction.atomic():
         keep_still("holds")  # the status says of all that were accepted before it
         found = chain(epc)
-        hops = shown_to(reader, epc, found, now=now)
+        hops, case = shown_to(reader, epc, found, now=now)
         if found is None or not hops:
             raise NotFound("you neither hold nor held an item of this number", where="epc")
-        access.record(reader, epc, "bundle", purpose, now=now)
-        profile = Profile.REGULATOR if access.reads_all(reader) else Profile.PARTNER
+        access.record(reader, epc, "bundle", cases.purpose(case, purpose), now=now)
+        cases.concern(case, found.hops, now=now)
+        profile = Profile.REGULATOR if case is not None else Profile.PARTNER
         return _bundle(_Walk(epc, hops), found, hops, profile, anchored)
 
 

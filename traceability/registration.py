@@ -27,15 +27,17 @@ from partners import delegations, grants, holds, licences, locations, participan
 from partners.errors import PartnerError
 from partners.gs1.application_identifiers import check
 from partners.gs1.identifiers import gtin_of, is_canonical, is_sgtin
+from partners.models import Case as CaseRow
 from partners.models import Delegation as DelegationRow
 from partners.models import Grant as GrantRow
 from partners.models import Hold as HoldRow
 from partners.models import Licence as LicenceRow
+from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
 from partners.still import keep_still
 
-from . import governing, trace_requests
+from . import cases, governing, trace_requests
 from .dscsa import recalling
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
@@ -48,6 +50,7 @@ from .statements import (
     OF_ITSELF,
     PARTICIPATION,
     Approval,
+    Case,
     DataHash,
     Delegation,
     ExceptionMessage,
@@ -269,6 +272,8 @@ def check_signer(opened: Opened[Statement]) -> None:
 def _may_say(opened: Opened[Statement], authorities: list[str]) -> str:
     if isinstance(opened.payload, Hold):  # and no more: what is known of an item is not told to anybody
         return "an item that its signer has, or a product that it may issue; or a regulator, or an authority"
+    if isinstance(opened.payload, Case):
+        return "a regulator, of its own"
     if isinstance(opened.payload, Release):
         return "an entry of a hold that its signer has said; or an authority"
     if isinstance(opened.payload, Revocation):  # and no more: whether there is such an entry is not told to anybody
@@ -287,6 +292,8 @@ def is_its_own(opened: Opened[Statement]) -> bool:
         return _said(said.entry, REVOCABLE).filter(Q(issuer=issuer) | acts_for).exists()
     if isinstance(said, Release):
         return _said(said.entry, [Hold.kind()]).filter(issuer=issuer).exists()
+    if isinstance(said, Case):
+        return issuer == said.about and PartnerRow.objects.filter(gln=issuer, role=Role.REGULATOR).exists()
     if isinstance(said, Hold):
         return issuer == said.about and _may_hold(issuer, epc=said.epc, gtin=said.gtin)
     return issuer == said.about and isinstance(said, OF_ITSELF)
@@ -515,6 +522,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     ExceptionMessage: lambda opened, number: None,  # `dscsa/exceptions.py` does what it says, in the same transaction
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
+    Case: lambda opened, number: cases.take(opened.payload, opened.signed.kid, number, by=opened.issuer),
     TraceRequest: lambda opened, number: trace_requests.take_request(opened.payload, number),
     TraceAnswer: lambda opened, number: trace_requests.take_answer(opened.payload, number),
 }
@@ -532,6 +540,7 @@ REVOCABLE: dict[str, type[Right]] = {
     Delegation.kind(): DelegationRow,
     Licence.kind(): LicenceRow,
     Grant.kind(): GrantRow,
+    Case.kind(): CaseRow,
 }
 #: What follows when enough governors have agreed to it.
 ADOPT: dict[type[Statement], Callable[..., None]] = {Partner: adopt_partner, PartnerExit: adopt_exit}

@@ -15,6 +15,7 @@ from ledger.models import Entry
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.merkle import leaf_hash, root_of
 from partners.gs1.identifiers import matches_prefix
+from partners.models import Case as CaseRow
 from partners.models import Delegation as DelegationRow
 from partners.models import Grant as GrantRow
 from partners.models import Hold as HoldRow
@@ -53,6 +54,7 @@ class Rights:
     ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
     holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     grants: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    cases: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     held: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # by entry, holds: number, issuer, about
     locations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
@@ -103,6 +105,8 @@ class Rights:
             return acts_for or by == opened.issuer
         if isinstance(said, statements.Release):
             return self.held.get(said.entry, (0, "", ""))[1] == opened.issuer
+        if isinstance(said, statements.Case) and self.partners.get(opened.issuer, {}).get("role") != Role.REGULATOR:
+            return False
         if isinstance(said, statements.Hold) and said.gtin is not None:
             return opened.issuer == said.about and self._may_hold_product(said.about, said.gtin, number)
         return opened.issuer == said.about and isinstance(said, OF_ITSELF)
@@ -166,7 +170,9 @@ class Rights:
         said, number = opened.payload, row.entry_id
         if isinstance(said, (statements.Key, statements.KeyRevocation)):
             self._key(said, opened.issuer, opened.signed.kid, number)
-        elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant)):
+        elif isinstance(
+            said, (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant, statements.Case)
+        ):
             self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
             self._right(said, opened.issuer, opened.signed.kid, number)
         elif isinstance(said, statements.Hold):
@@ -213,6 +219,11 @@ class Rights:
         elif isinstance(said, statements.Grant):
             members = {"to": said.to, "gtins": list(said.gtins or ()), "valid_to": said.valid_to}
             self.grants[number] = {**vouched, "vouched_kid": kid, **members}
+        elif isinstance(said, statements.Case):
+            names = ("gtin", "lot", "reason", "valid_to")
+            members = {name: getattr(said, name) for name in names} | {"number": said.case}
+            serials = None if said.serials is None else list(said.serials)
+            self.cases[number] = {**vouched, "vouched_kid": kid, **members, "serials": serials}
         elif isinstance(said, statements.Licence):
             names = ("licence", "role", "valid_from", "valid_to")
             members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
@@ -255,6 +266,7 @@ class Rights:
         yield from self._right_rows(LicenceRow, self.licences)
         yield from self._right_rows(HoldRow, self.holds)
         yield from self._right_rows(GrantRow, self.grants)
+        yield from self._right_rows(CaseRow, self.cases)
         yield from self._right_rows(LocationRow, self.locations)
         yield from self._legal_hold_rows()
         if not self.rules_damaged:

@@ -267,6 +267,7 @@ SPECTACULAR_SETTINGS = {
         },
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
+        {"name": "cases", "description": "What a regulator looks into, and may read whole histories of."},
         {"name": "traces", "description": "Where goods have been: asked of partners, answered, proven."},
         {"name": "exceptions", "description": "What is wrong with a shipment: found, reported, settled; scorecards."},
     ],

@@ -1,8 +1,8 @@
 """What was refused for conflict, to those whom it concerns: clones are found by what is refused (ARCHITECTURE 4).
 
-A party sees its own refused submissions, and those about items that it holds or held; a regulator sees all. Whoever
-sees another's is recorded (invariant I7), and whoever was told at the time only that an item is not its own is told no
-more now.
+A party sees its own refused submissions, and those about items that it holds or held; a regulator those within an open
+case of its own. Whoever sees another's is recorded (invariant I7), and whoever was told at the time only that an item
+is not its own is told no more now.
 """
 
 from collections.abc import Callable
@@ -15,6 +15,7 @@ from django.db import transaction
 from partners import access
 from partners.models import Partner
 
+from . import cases
 from .history import chain
 from .models import Sighting
 
@@ -37,7 +38,7 @@ def seen_by(
     reader: Partner, *, purpose: access.Purpose, now: datetime, before: int | None = None
 ) -> tuple[list[Seen], int | None]:
     """A page of sightings, the latest first; and before which to ask for the next, None at the end."""
-    concerns = cache(lambda epc: _concerns(reader, epc))
+    concerns = cache(lambda epc: _concerns(reader, epc, now))
     rows = (
         Sighting.objects.order_by("-pk") if before is None else Sighting.objects.filter(pk__lt=before).order_by("-pk")
     )
@@ -51,13 +52,13 @@ def seen_by(
             if len(shown) == PAGE:
                 break
         others = {row.epc for row, _ in shown if row.submitter != reader.gln}
-        access.record_all(reader, others, "sightings", purpose, now=now)
+        cases.record_all(reader, {epc for epc in others if epc}, "sightings", purpose, now=now)
         more = last is not None and Sighting.objects.filter(pk__lt=last).exists()
     return [seen for _, seen in shown], last if more else None
 
 
-def _concerns(reader: Partner, epc: str) -> bool:
-    if access.reads_all(reader):
+def _concerns(reader: Partner, epc: str, now: datetime) -> bool:
+    if cases.over_any(reader, [epc], now) is not None:
         return True
     found = chain(epc) if epc else None
     return found is not None and bool(found.shown_to(reader.gln))

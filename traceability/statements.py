@@ -796,6 +796,26 @@ class RecallClosing(Registration):
     report: Annotated[bytes, HASH]  # of the report's bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class Case(Registration):
+    """The regulator `about` looks into goods; within what this names, it may read whole histories until `valid-to`:
+
+    {"about":gln,"case":"24-117","gtin":"00614141123452","lot":"L42","log":...,"reason":"particles","valid-to":time,...}
+
+    Of all of the `gtin`; of that, where it says so, only a `lot`, and only some `serials`. Several of one number make
+    one case. Said by the regulator itself; a revocation closes it.
+    """
+
+    content_type = _content_type("case")
+
+    case: Annotated[str, WORD]  # its number, as the regulator writes it
+    gtin: Annotated[str, ONE_GTIN]
+    lot: Annotated[str | None, WORD] = None
+    serials: Annotated[tuple[str, ...] | None, many(WORD, by=name_order)] = None
+    reason: Annotated[str, WORD]
+    valid_to: Annotated[datetime, TIME]  # the first instant at which it no longer is open
+
+
 class TraceWanted(StrEnum):
     """What a trace is to tell of each unit: the response types of the PDG's tracing protocol."""
 
@@ -1106,7 +1126,7 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage)
+MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage, Case)
 """What parties say to each other when something is wrong with goods."""
 
 OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *MATTERS)

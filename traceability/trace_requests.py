@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from partners.errors import PartnerError
 from partners.gs1.application_identifiers import check
-from partners.models import Partner, Role
+from partners.models import Case, Partner, Role
 
 from . import notices
 from .models import Registration, Trace, TracePackage
@@ -69,6 +69,9 @@ def take_request(said: TraceRequest, number: int) -> None:
     if said.to not in parties or parties[said.to].role == Role.REGULATOR:
         expected = "the GLN of a trading partner of this node"
         raise PartnerError("nobody here to ask", code="unknown_partner", where="to", expected=expected, found=said.to)
+    requester = parties.get(said.about)
+    if said.case is not None and requester is not None and requester.role == Role.REGULATOR:
+        _demand_case(said)
     check("01", said.gtin)
     if len(said.serials or ()) > MOST_SERIALS:
         found = str(len(said.serials or ()))
@@ -92,6 +95,14 @@ def take_request(said: TraceRequest, number: int) -> None:
         due=due(said, Role(parties[said.about].role), Role(parties[said.to].role), at),
     )
     notices.tell([Telling(trace.to, _kind(trace, "asked"), matter(trace), _body(trace), trace.due)], now=at)
+
+
+def _demand_case(said: TraceRequest) -> None:
+    """What a regulator asks in a case, it asks of what that is about, while it is open."""
+    rows = Case.objects.filter(partner=said.about, number=said.case, gtin=said.gtin, revoked=None)
+    if not rows.filter(valid_to__gt=said.time).exists():
+        expected = "the number of an open case of yours about this product"
+        raise PartnerError("no such case", code="no_such_case", where="case", expected=expected, found=said.case)
 
 
 def take_answer(said: TraceAnswer, number: int) -> None:

@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from ledger import log
 from partners import access
 from partners.gs1.identifiers import Sgtin
-from partners.models import AccessRecord, Partner
+from partners.models import AccessRecord, Partner, Role
 
 from . import bulk, jobs, working
 from .bundle.trace import Package, prove
@@ -218,5 +218,7 @@ def _record(party: Partner, trace: Trace, package: bytes, now: datetime) -> None
 
 
 def purpose_of(trace: Trace) -> str:
-    """As access records have it."""
-    return str(access.Purpose.TRACING)
+    """As access records have it: a regulator's with the case that the request names."""
+    said = said_in(trace)
+    is_regulator = Partner.objects.filter(gln=trace.requester, role=Role.REGULATOR).exists()
+    return f"case {said.case}" if said.case and is_regulator else str(access.Purpose.TRACING)

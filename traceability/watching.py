@@ -250,6 +250,9 @@ def _words(said: Statement) -> str:
             return f"{said.message} to {said.to}, case {said.case}"
         case statements.Revocation():
             return f"takes back {said.entry}"
+        case statements.Case():
+            of = " ".join(filter(None, (said.gtin, said.lot and f"lot {said.lot}", *(said.serials or ()))))
+            return plain(f"opens case {said.case} about {of} until {said.valid_to:%Y-%m-%d}")
         case statements.TraceRequest():
             of = " ".join(filter(None, (said.gtin, said.lot and f"lot {said.lot}", *(said.serials or ()))))
             return plain(f"{'TEST: ' if said.test else ''}asks {said.to} to trace {of}: {said.reason}")

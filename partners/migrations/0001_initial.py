@@ -224,6 +224,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Case',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('vouched_by', models.CharField(max_length=13)),
+                ('registered', models.BigIntegerField()),
+                ('revoked', models.BigIntegerField(blank=True, null=True)),
+                ('vouched_kid', models.BinaryField(max_length=32)),
+                ('number', models.CharField(max_length=40)),
+                ('gtin', models.CharField(max_length=14)),
+                ('lot', models.TextField(null=True)),
+                ('serials', models.JSONField(null=True)),
+                ('reason', models.CharField(max_length=200)),
+                ('valid_to', models.DateTimeField()),
+                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='partners.partner')),
+            ],
+            options={
+                'ordering': ('registered',),
+                'indexes': [models.Index(fields=['partner', 'gtin'], name='cases_about_a_product')],
+                'constraints': [models.UniqueConstraint(fields=('registered',), name='case_is_what_one_entry_says'), models.CheckConstraint(condition=models.Q(('revoked__gt', models.F('registered'))), name='case_is_closed_after_it_is_opened')],
+            },
+        ),
+        migrations.CreateModel(
             name='Prefix',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -170,6 +170,8 @@ def test_goods_that_were_faster_than_their_record_are_genuine_once_it_has_caught
 def test_i7_each_party_is_told_no_more_than_it_may_know(world: World, pack: str) -> None:
     verifies(world, world.pharmacy)
     verifies(world, world.stranger)
+    assert seen(world, world.regulator) == []
+    world.opens_case()
     for party in (world.pharmacy, world.distributor, world.maker, world.regulator):
         (alarm,) = seen(world, party)
         assert (alarm.first.party, alarm.second.party) == (world.pharmacy.gln, world.stranger.gln)

@@ -34,6 +34,7 @@ from partners import access
 from partners.models import (
     AccessRecord,
     ApiToken,
+    Case,
     CustodialKey,
     Delegation,
     Grant,
@@ -61,6 +62,7 @@ from traceability.models import (
     Alarm,
     AlarmConcern,
     Audit,
+    CaseConcern,
     CaseItem,
     CaseMessage,
     Containment,
@@ -98,6 +100,7 @@ from traceability.tally import Tally
 
 IN_STORE = (
     *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, Hold, Grant, AccessRecord),
+    Case,
     AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
@@ -130,6 +133,7 @@ NOT_AUDITED = {
     Notice: "references to what is audited, as the node told of it",
     Subscription: "where a party wants to be told",
     Delivery: "how it stands with telling it",
+    CaseConcern: "whom the node told of a case",
     Sampling: "what the node drew for a party",
     Trace: "where its request and its answer are looked for: those are audited",
     TracePackage: "its hash stands in a signed answer: whoever reads it checks that",
@@ -153,7 +157,7 @@ BY_SEVERAL_CLOCKS = {(Checkpoint, "created_at"), (Checkpoint, "published_at"), (
 NAMES_A_ROW = {(Event, "submission"), (Event, "position"), (Item, "epc"), (Containment, "item"), (Move, "item"),
                (ExceptionCase, "epc"), (ExceptionCase, "event"), (LegalHold, "set_by"),
                (Licence, "registered"), (Delegation, "registered"), (Hold, "registered"), (Grant, "registered"),
-               (Location, "registered")}  # fmt: skip
+               (Location, "registered"), (Case, "registered")}  # fmt: skip
 #: Rows that are in no log: one that is gone is missed by nobody here.
 IN_NO_LOG = {Sighting, Anchor}
 
@@ -255,6 +259,7 @@ def second_half(world: World) -> None:
     world.releases(world.holds(maker, "suspect", epc=unit("E1")), maker)
     world.holds(maker, gtin=GTIN, first="V1", last="V9")
     world.holds(world.regulator, "stolen", gtin=GTIN, lot="L9")
+    world.opens_case(lot="L9", serials=("V1", "V2"))
     world.grants(maker, distributor, "0614141", until=world.now.replace(microsecond=0) + timedelta(days=9))
     key = world.stranger.key.public
     revocation = statements.KeyRevocation(

@@ -116,6 +116,7 @@ def test_it_covers_what_it_names(world: World, what: dict[str, Any], stopped: st
         for number, serial in enumerate(loads, 1):
             loads[serial] = maker.packs(a_case(world, f"C{serial}", unit(serial)), into=pallet(number))
     world.holds(maker, **what)
+    world.opens_case()
     for serial, load in loads.items():
         if serial in stopped.split():
             held_up(maker.ships, load, to=world.distributor)

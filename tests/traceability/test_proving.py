@@ -185,6 +185,9 @@ def test_whoever_passed_it_on_sees_as_far_as_its_own_part(world: World) -> None:
     world.pharmacy.receives(pack, sender=world.distributor)
     assert [hop.biz_step for hop in checked(world, pack, world.maker).hops] == ["commissioning", "shipping"]
     assert len(checked(world, pack, world.distributor).hops) == 4
+    with pytest.raises(NotFound):
+        checked(world, pack, world.regulator)
+    world.opens_case()
     assert len(checked(world, pack, world.regulator).hops) == 5
 
 

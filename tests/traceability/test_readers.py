@@ -61,11 +61,12 @@ def logs(world: World) -> None:
 
 def test_i7_every_reading_is_told_to_whoever_had_part_in_it(world: World, pack: str) -> None:
     looks(world, world.pharmacy, Purpose.DISPENSING)
+    world.opens_case()
     bundle_for(pack, world.regulator.partner, purpose=Purpose.RECALL, now=world.passes())
     for party in (world.maker, world.distributor):
         found = told(world, party, pack)
         assert [(each.reader, each.what, each.purpose) for each in found] == [
-            (world.regulator.gln, "bundle", "recall"),
+            (world.regulator.gln, "bundle", "case 24-117"),
             (world.pharmacy.gln, "chain", "dispensing"),
         ]
 

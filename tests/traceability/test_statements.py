@@ -15,6 +15,7 @@ from ledger.tlog.errors import BadSignature
 from traceability.custody import Head
 from traceability.epcis.jcs import encode
 from traceability.statements import (
+    Case,
     DataHash,
     Delegation,
     ExceptionMessage,
@@ -99,6 +100,8 @@ STATEMENTS: list[Statement] = [
     DataHash(
         **OWN, hash_alg=HashAlgorithm.SHA_512, hash=bytes(64), location="urn:x:7", preimage_content_type="text/csv"
     ),
+    Case(**ABOUT, case="24-117", gtin="00614141123452", reason="x", valid_to=NOW),
+    Case(**ABOUT, case="24-117", gtin="00614141123452", lot="L42", serials=("A1",), reason="x", valid_to=NOW),
     TraceRequest(**ABOUT, **ASKED, lot="L42"),
     TraceRequest(
         **ABOUT,
@@ -177,7 +180,7 @@ def test_the_nodes_words_are_opened_as_what_they_are() -> None:
 
 OPTIONAL = {
     *("header", "compromised", "lot", "gtins", "valid-to", "preimage-content-type"),
-    *("name", "circumstances", "incident", "case", "serials", "test"),
+    *("name", "circumstances", "incident", "serials", "test", "case"),
 }
 
 

@@ -357,12 +357,13 @@ def test_i7_a_former_holder_sees_no_further_than_its_own_last_hop(world: World, 
 
 
 def test_i7_every_answer_to_a_token_is_recorded(world: World, pack: str) -> None:
+    world.opens_case()
     for by in (world.pharmacy, world.stranger, world.regulator):
         verify(scan("A1"), by.partner, Purpose.SUSPECT_PRODUCT, now=world.now)
     assert list(AccessRecord.objects.order_by("pk").values_list("reader", "subject", "what", "purpose")) == [
         (world.pharmacy.gln, pack, "chain", "suspect_product"),
         (world.stranger.gln, pack, "verdict", "suspect_product"),
-        (world.regulator.gln, pack, "chain", "suspect_product"),
+        (world.regulator.gln, pack, "chain", "case 24-117"),
     ]
     AccessRecord.objects.all().delete()
     ask(world, scan("A1"))

@@ -9,7 +9,6 @@ from rest_framework import serializers as drf
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from partners.access import Purpose
 from partners.models import Role
 
 from ..bundle.reading import MEDIA_TYPE
@@ -27,7 +26,7 @@ class Reading(drf.Serializer[object]):
     number = drf.IntegerField(help_text="Of its record.")
     at = drf.DateTimeField(help_text="When, UTC.")
     what = _text("What of it: `verdict`, `chain`, `bundle`, `openings`, ...")
-    purpose = _words("Why, as the reader said.", Purpose)
+    purpose = _text("Why, as the reader said; of a regulator, `case` and its number.")
     reason = _text("Of a verification, why it was answered so; else null.", allow_null=True)
     reader = _gln("who read; null where that is not yours to know.", allow_null=True)
     role = _words("Of a reader that is not named: as what it takes part.", Role.values, allow_null=True)

@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from . import (
     anchors,
+    cases,
     exceptions,
     jobs,
     master_data,
@@ -82,6 +83,8 @@ urlpatterns = [
     path("alarms/<int:number>/clear", verifications.Clear.as_view(), name="alarm-clear"),
     path("samplings", verifications.Samplings.as_view(), name="samplings"),
     path("samplings/<uuid:sampling>", verifications.SamplingDetail.as_view(), name="sampling"),
+    path("cases", cases.Cases.as_view(), name="cases"),
+    re_path("^cases/(?P<entry>[0-9a-f]{64})/close$", cases.CaseClose.as_view(), name="case-close"),
     path("traces", traces.Traces.as_view(), name="traces"),
     re_path("^traces/(?P<entry>[0-9a-f]{64})$", traces.TraceDetail.as_view(), name="trace"),
     re_path("^traces/(?P<entry>[0-9a-f]{64})/package$", traces.TracePackages.as_view(), name="trace-package"),

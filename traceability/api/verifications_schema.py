@@ -8,8 +8,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
-from partners.access import Purpose
-
 from ..alarms import Piece, Raised
 from ..dscsa.outcomes import OUTCOMES, Verified
 from ..dscsa.sampling import Progress
@@ -28,7 +26,7 @@ class VerificationKept(drf.Serializer[Any]):
     verification = drf.IntegerField(help_text="Its number.")
     at = drf.DateTimeField(help_text="When the answer was given.")
     epc = _text("Canonical EPC of what was asked about, known or not.")
-    purpose = _words("Why.", Purpose)
+    purpose = _text("Why; of a regulator's, `case` and its number.")
     verdict = _words("What the answer was.", Verdict)
     reason = _text("And why: a stable code.")
     outcome = drf.ChoiceField(choices=sorted(OUTCOMES), allow_null=True, help_text="Null while you have said nothing.")

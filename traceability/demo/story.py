@@ -24,7 +24,7 @@ from traceability import authorities, custodial, moving
 from traceability.admitting import admit
 from traceability.client import Node, NodeRefused
 from traceability.moving import Move
-from traceability.statements import Hold, HoldKind, Key, KeyAlgorithm, Licence, Prefix
+from traceability.statements import Case, Hold, HoldKind, Key, KeyAlgorithm, Licence, Prefix
 from traceability.telling import Members, Teller, document
 from traceability.trust import own_policy
 
@@ -139,6 +139,8 @@ class Story:
         self.dispensed(packs[1])
         self.say("Hilltop Drugs is offered a pack with a serial number that Corner Pharmacy holds")
         self.cloned(packs[2])
+        self.say("State Board of Pharmacy opens a case about that lot: within it, it may read whole histories")
+        self.investigated(packs[2])
         self.say("Aurelia recalls one pack, which is on Corner Pharmacy's shelf")
         self.recalled(packs[3])
         self.say("Harbor Wholesale sends another case to Corner Pharmacy, which can be received on the page for that")
@@ -261,6 +263,15 @@ class Story:
         except NodeRefused as refused:
             self.summary["clone_refused"] = refused.code
         self._show(pack, "A cloned pack", "Somebody copied its label: Hilltop Drugs was sold the same number.", 33)
+
+    def investigated(self, pack: Pack) -> None:
+        """Whoever is asked on these pages sees what the board reads, with the number of its case."""
+        board = self.cast[41]
+        said = Case(
+            about=board.gln, case="24-117", gtin=pack.gtin, lot=pack.lot, reason="one number on two packs",
+            valid_to=datetime.now(UTC).replace(microsecond=0) + timedelta(days=365), **board.node.said_by(board.gln),
+        )  # fmt: skip
+        board.node.register(said, board.key)
 
     def recalled(self, pack: Pack) -> None:
         """Nobody ships or dispenses it from here on, wherever it is."""

@@ -29,7 +29,7 @@ from partners.gs1.identifiers import gln_of, gtin_of
 from partners.models import Delegation, Grant, Location, Partner, Right
 from partners.prefixes import licensees
 
-from .. import bulk
+from .. import bulk, cases
 from ..bundle.build import CannotProve, EventSource, Source
 from ..bundle.shipment import MEDIA_TYPE as PROOF_FILE
 from ..bundle.shipment import Shipment as Proof
@@ -60,8 +60,10 @@ def shipment(submission: UUID, position: int, reader: Partner, *, purpose: Purpo
     with transaction.atomic():
         for row in _told(submission, position):
             found = Shipment(row)
-            if found.is_shown_to(reader, now):
-                access.record(reader, found.subject, "transaction", purpose, now=now)
+            case = None if reader.gln in found.parties else cases.over_all(reader, found.units, now)
+            if case is not None or found.is_shown_to(reader, now):
+                access.record(reader, found.subject, "transaction", cases.purpose(case, purpose), now=now)
+                cases.concern_parties(case, found.parties, now=now)
                 return found
     raise NotFound("you neither sent nor were sent such a shipment", where="submission")
 
@@ -123,7 +125,7 @@ class Shipment:
         return frozenset(filter(None, known))
 
     def is_shown_to(self, reader: Partner, now: datetime) -> bool:
-        if reader.gln in self.parties or access.reads_all(reader):
+        if reader.gln in self.parties:
             return True
         grants = list(Grant.objects.filter(to=reader.gln, partner__in=self.parties, revoked=None, partner__left=None))
         epcs = set(self.epcs) if grants else set()  # what names nothing, no grant of some products reaches
@@ -146,6 +148,13 @@ class Shipment:
         """Of everything that it names, and of everything in that."""
         yield from self.event.epcs
         yield from (each.epc for each in self._inside if each.parent is not None)
+
+    @property
+    def units(self) -> list[str]:
+        """EPCs of what is in it and has nothing in it itself: no container is within a regulator's case, what it holds
+        is."""
+        parents = {each.parent for each in self._inside}
+        return [each.epc for each in self._inside if each.id not in parents]
 
     @cached_property
     def told(self) -> Told:

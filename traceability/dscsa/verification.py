@@ -33,11 +33,12 @@ from partners.descriptions import Told, believed
 from partners.gs1.element_string import ElementString, parse_scan
 from partners.gs1.errors import Gs1Error
 from partners.gs1.scanner_faults import Fault, explain, is_whole, possible
+from partners.models import Case as CaseOfRegulator
 from partners.models import Description, Partner
 
-from .. import alarms
+from .. import alarms, cases
 from ..custody import TERMINAL, Status, Step
-from ..entitlement import shown_to
+from ..entitlement import Shown, shown_to
 from ..facts import Held
 from ..history import Chain, Custody, Hop, chain
 from ..models import Item
@@ -404,11 +405,13 @@ def verify(
         return answer
     in_hand = found.case is not None and found.case.in_hand
     astray = in_hand and found.case is not None and alarms.is_astray(found.case.chain, reader, purpose, now)
-    with transaction.atomic() if astray else nullcontext():
+    with transaction.atomic() if astray or found.opened else nullcontext():
         number = access.record(
-            reader, found.epc, "chain" if answer.epc else "verdict", purpose, now=now,
+            reader, found.epc, "chain" if answer.epc else "verdict", cases.purpose(found.opened, purpose), now=now,
             reason=answer.reason, in_hand=in_hand,
         )  # fmt: skip
+        if found.case is not None:
+            cases.concern(found.opened, found.case.chain.hops, now=now)
         if astray and found.case is not None:
             alarms.notice(found.case.chain, reader, number, now=now)
     return replace(answer, verification=number)
@@ -426,6 +429,7 @@ class Found(NamedTuple):
     answer: Answer
     epc: str | None = None  # that was looked up
     case: Case | None = None  # None: not known, or not to be told
+    opened: CaseOfRegulator | None = None  # by which a regulator is shown it
 
 
 #: What a scanner's fault may look like. Whatever else is said of a pack was said of that very pack.
@@ -495,11 +499,11 @@ def day_at(now: datetime) -> date:
 
 def _look_up(pack: ElementString, epc: str, expiry: date | None, reader: Partner | None, now: datetime) -> Found:
     found, incomplete = chain(epc), _incomplete(pack)
-    shown = () if reader is None else shown_to(reader, epc, found, now=now)
+    shown, opened = Shown(()) if reader is None else shown_to(reader, epc, found, now=now)
     if found is not None and found.custody.status is not None:
         case = Case(pack, expiry, reader, day_at(now), found, shown)
         if case.shown:
-            return Found(_full(case), epc, case)
+            return Found(_full(case), epc, case, opened)
         if incomplete is None and _as_recorded(case, day(found.expiry)) is None:
             return Found(Answer(_reason(case), _product(case)), epc, case)
     return Found(incomplete or Answer("unknown_unit"), epc)

@@ -543,6 +543,18 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('alarm', 'party'), name='alarm_concerns_a_party_once')],
             },
         ),
+        migrations.CreateModel(
+            name='CaseConcern',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('party', models.CharField(max_length=13)),
+                ('case', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='concerns', to='partners.case')),
+            ],
+            options={
+                'indexes': [models.Index(fields=['party', 'case'], name='cases_of_a_party')],
+                'constraints': [models.UniqueConstraint(fields=('case', 'party'), name='case_concerns_a_party_once')],
+            },
+        ),
         migrations.AddIndex(
             model_name='item',
             index=models.Index(condition=models.Q(('content_size__isnull', False)), fields=['possessor'], name='containers_held'),

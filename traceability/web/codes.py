@@ -463,6 +463,7 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "another_trace": "Request and answer are not about each other.",
         "answered_twice": "A trace that was answered before.",
         "package_not_drawn": "An answer with a package that was not drawn up for it.",
+        "no_such_case": "A regulator's request that names no open case of its own about this product.",
         "not_answered": "A trace that nobody has answered yet.",
         "not_a_trace": "Statements that are no request for a trace and no answer to one.",
         "another_package": "A package that is not the one that was signed.",

@@ -30,7 +30,9 @@ from ledger.tlog.proof import Proof
 from partners import access
 from partners.models import Partner
 
+from .. import cases
 from ..custodial import custodial_keys
+from ..dscsa.shipments import Shipment
 from ..history import Hop
 from ..models import Submission
 from ..statements import b64, open_statement
@@ -273,8 +275,9 @@ _NOTHING = "no such entry"
 
 
 def _entitled(request: HttpRequest, submission: UUID) -> Submission:
-    """The submission, if whoever looks made it or is a regulator, whose reading is recorded (I7). For everybody else
-    it is not there. `?by` is a GLN: an id is its submitter's own, and another may have drawn the same."""
+    """The submission, if whoever looks made it, or is a regulator whose open case something in it is within, and whose
+    reading is recorded (I7). For everybody else it is not there. `?by` is a GLN: an id is its submitter's own, and
+    another may have drawn the same."""
     reader, by = reader_of(request), request.GET.get("by")
     if reader is None or not re.fullmatch(r"[0-9]{13}", by or reader.gln, re.ASCII):
         raise Http404(_NOTHING)
@@ -284,8 +287,17 @@ def _entitled(request: HttpRequest, submission: UUID) -> Submission:
     if row is None:
         raise Http404(_NOTHING)
     if row.submitter != reader.gln:
-        access.record(reader, f"urn:uuid:{submission}", "entry", access.Purpose.TRACING, now=now())
+        case = cases.over_any(reader, _told_of(row), now())
+        if case is None:
+            raise Http404(_NOTHING)
+        access.record(reader, f"urn:uuid:{submission}", "entry", case.purpose, now=now())
+        cases.concern_parties(case, [row.submitter], now=now())
     return row
+
+
+def _told_of(row: Submission) -> set[str]:
+    """EPCs of all that its events name, and of all that was inside of that."""
+    return {epc for event in row.events.select_related("submission") for epc in Shipment(event).epcs}
 
 
 _SHOWN = ("submission", "submitter", "statement", "kid", "accepted", "entry__entry", "entry__index")

@@ -41,6 +41,8 @@ GROUPS: tuple[Group, ...] = (
             Line("scan", "Verify", "Scan a pack, and see whether it is what it says it is."),
             Line("verifications-page", "Verifications", "What you verified, why, and what came of it."),
             Line("alarms-page", "Alarms", "Packs that were seen where they cannot be."),
+            Line("traces-page", "Traces", "Ask partners where goods have been; answer them, with proofs."),
+            Line("cases-page", "Regulators' cases", "Who looks into goods of yours, and until when."),
             Line("samplings-page", "Sample a suspect lot", "How many packages have to be verified, and which."),
         ),
     ),

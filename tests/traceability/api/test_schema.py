@@ -95,6 +95,7 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "GET /api/v1/samplings",
         "POST /api/v1/samplings",
         "GET /api/v1/samplings/{sampling}",
+        *("GET /api/v1/cases", "POST /api/v1/cases", "POST /api/v1/cases/{entry}/close"),
         *("GET /api/v1/traces", "POST /api/v1/traces", "GET /api/v1/traces/{entry}"),
         *("GET /api/v1/traces/{entry}/package", "POST /api/v1/traces/{entry}/package"),
         *("POST /api/v1/traces/{entry}/answer", "GET /api/v1/traces/{entry}/file"),

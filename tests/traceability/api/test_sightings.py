@@ -30,6 +30,8 @@ def claims(world: World, pack: str, who: Party) -> None:
 def test_a_claim_on_anothers_pack_is_shown_to_its_holder_to_the_claimant_and_to_a_regulator(world: World) -> None:
     pack = world.maker.commissions(serial="A1")
     claims(world, pack, world.stranger)
+    assert seen(world.regulator) == {"sightings": [], "next": None}
+    world.opens_case()
     for party in (world.maker, world.stranger, world.regulator):
         (found,) = seen(party)["sightings"]
         assert (found["submitter"], found["epc"]) == (world.stranger.gln, pack)

@@ -76,10 +76,12 @@ def test_to_all_others_it_is_not_there(world: World, row: Event, stranger: Api) 
     assert stranger.get(address(row).replace("/0", "/99999999999")).status_code in (400, 404)
 
 
-def test_a_reading_is_recorded_with_its_purpose(row: Event, regulator: Api) -> None:
+def test_a_reading_is_recorded_with_its_purpose(world: World, row: Event, regulator: Api) -> None:
+    assert regulator.get(address(row), purpose="tracing").status_code == 404
+    world.opens_case(lot=LOT)
     assert regulator.get(address(row), purpose="tracing").status_code == 200
     record = AccessRecord.objects.latest("pk")
-    assert (record.reader, record.purpose, record.what) == (gln(500), "tracing", "transaction")
+    assert (record.reader, record.purpose, record.what) == (gln(500), "case 24-117", "transaction")
     assert regulator.get(address(row), purpose="curiosity").status_code == 400
 
 

@@ -138,6 +138,8 @@ def test_an_alarm_is_there_when_its_second_evidence_is_answered(world: World, pa
     assert post(Api(world.stranger), clear, {"reason": "mine"}).status_code == 404
     assert post(Api(world.maker), clear, {"reason": " "}).status_code == 400
     assert post(Api(world.maker), clear, {"reason": "the label was returned"}).json()["cleared"]
+    assert Api(world.regulator).get("/api/v1/alarms").json()["alarms"] == []
+    world.opens_case(serials=("A1",))
     assert Api(world.regulator).get("/api/v1/alarms").json()["alarms"][0]["cleared"]
 
 

@@ -293,10 +293,14 @@ def test_of_another_partys_event_no_more_is_told_than_a_bundle_shows(world: Worl
 def test_it_is_for_sender_receiver_and_regulator_and_each_reading_is_recorded(world: World) -> None:
     load, _, _ = a_pallet(world)
     row = ships(world.maker, load, to=world.pharmacy)
+    with pytest.raises(NotFound):
+        seen(world, row, world.regulator)
+    world.opens_case()
     for reader in (world.maker, world.pharmacy, world.regulator):
         seen(world, row, reader)
         record = AccessRecord.objects.latest("pk")
-        assert (record.reader, record.what, record.purpose) == (reader.gln, "transaction", "tracing")
+        why = "case 24-117" if reader is world.regulator else "tracing"
+        assert (record.reader, record.what, record.purpose) == (reader.gln, "transaction", why)
         assert record.subject == f"urn:uuid:{row.submission.submission}#0"
     before = AccessRecord.objects.count()
     for reader in (world.distributor, world.stranger):

@@ -81,6 +81,7 @@ def test_a_button_puts_the_pack_in_the_hands_of_who_would_scan_it(client: Client
 
 @pytest.mark.parametrize("party", ["", "0614141999999", "nobody", "\0"])
 def test_looking_as_nobody_is_looking_as_anybody(client: Client, stocked: World, party: str) -> None:
+    stocked.opens_case()
     client.post("/demo/look-as", {"party": stocked.regulator.gln})
     assert "Chain of custody" in client.post("/", {"scan": shelf.printed("GOOD7K")}).text
     assert client.post("/demo/look-as", {"party": party}).headers["Location"] == "/"
@@ -95,6 +96,7 @@ def test_whose_eyes_there_are_is_told_by_role(client: Client, stocked: World) ->
 
 
 def test_other_eyes_look_at_the_same_pack(client: Client, stocked: World) -> None:
+    stocked.opens_case()
     page = client.post("/", {"scan": shelf.printed("GOOD7K")}).text
     hidden = f'<input type="hidden" name="scan" value="{shelf.printed("GOOD7K")}">'
     assert hidden in page

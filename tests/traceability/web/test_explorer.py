@@ -345,16 +345,19 @@ def test_the_proof_is_a_file_that_the_command_on_the_page_checks(
 
 def test_a_regulators_reading_is_recorded(client: Client, told: World, entered: Submission) -> None:
     looks(client, told.regulator)
+    assert client.get(address(entered)).status_code == 404
+    told.opens_case()
     for path in (address(entered), address(entered, "/proof"), address(entered, f"?by={entered.submitter}")):
         assert client.get(path).status_code == 200
     read = AccessRecord.objects.filter(what="entry").values_list("reader", "subject", "purpose")
-    assert list(read) == [(told.regulator.gln, f"urn:uuid:{entered.submission}", "tracing")] * 3
+    assert list(read) == [(told.regulator.gln, f"urn:uuid:{entered.submission}", "case 24-117")] * 3
 
 
 def test_what_cannot_be_recorded_is_not_shown(
     client: Client, told: World, entered: Submission, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looks(client, told.regulator)
+    told.opens_case()
     monkeypatch.setattr("partners.access._RECORD", "INSERT INTO nowhere VALUES (%s, %s, %s, %s, %s) RETURNING 1")
     client.raise_request_exception = False
     assert client.get(address(entered)).status_code == 500
@@ -396,6 +399,7 @@ def test_an_id_that_two_have_drawn_shows_each_its_own(client: Client, told: Worl
         theirs.submitter: [bytes(theirs.entry.entry).hex()],
     }
     looks(client, told.regulator)
+    told.opens_case()
     for row in (entered, theirs):
         assert bytes(row.entry.entry).hex() in client.get(address(entered, f"?by={row.submitter}")).text
 
@@ -434,6 +438,8 @@ def test_a_hop_leads_to_its_entry_where_the_reader_may_open_it(client: Client, t
         return {link.partition("?by=")[2] for link in found}
 
     assert links(told.pharmacy) == {told.pharmacy.gln}
+    assert links(told.regulator) == set()
+    told.opens_case()
     assert links(told.regulator) == {told.maker.gln, told.distributor.gln, told.pharmacy.gln}
     assert links(told.stranger) == set()
 
