@@ -54,11 +54,11 @@ KINDS: Mapping[str, Kind] = {
     "alarm.out_of_chain": Kind(
         "A pack that concerns you was seen where its record does not have it.", page="alarms-page"
     ),
-    "exception.reported": Kind("A partner reports that something is wrong with a shipment."),
-    "exception.answered": Kind("A partner has answered what you reported."),
-    "exception.agreed": Kind("You have agreed to put something right."),
-    "exception.followed_up": Kind("A partner has put something right that you agreed on."),
-    "exception.resolved": Kind("A case that a partner reported is resolved."),
+    "exception.reported": Kind("A partner reports that something is wrong with a shipment.", page="exceptions-page"),
+    "exception.answered": Kind("A partner has answered what you reported.", page="exceptions-page"),
+    "exception.agreed": Kind("You have agreed to put something right.", page="exceptions-page"),
+    "exception.followed_up": Kind("A partner has put something right that you agreed on.", page="exceptions-page"),
+    "exception.resolved": Kind("A case that a partner reported is resolved.", page="exceptions-page"),
     "clock.reminder": Kind("Half of the time for a matter of yours is over."),
     "clock.ran_out": Kind("The time for a matter of yours has run out.", escalates=True),
     "clock.still_open": Kind("A matter of yours is still open, long after its time ran out.", escalates=True),
