@@ -23,6 +23,7 @@ from partners.models import Location as LocationRow
 from partners.models import Operators, Right, Role, SigningKey
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
+from partners.models import Waiver as WaiverRow
 
 from . import governing, statements
 from .custody import OperatorOf
@@ -32,6 +33,7 @@ from .rules import PROPOSED, Rules
 from .statements import BY_NODE, OF_ITSELF, Erased, Opened
 
 KeyName = tuple[str, bytes]  # GLN, kid
+RIGHTS = (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant, statements.Waiver)
 WHAT = {"erased": Erased.FIELDS, "items_erased": Erased.ITEMS}  # columns of Submission
 FEW = 1000  # submissions among which one too many is looked for
 _KEY_FIELDS = ("alg", "public", "vouched_by", "vouched_kid", "registered", "revoked", "compromised")
@@ -53,6 +55,7 @@ class Rights:
     ended: dict[int, int] = field(default_factory=dict)  # of what was given, by number: the number that revoked it
     holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     grants: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    waivers: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     held: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # by entry, holds: number, issuer, about
     locations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
@@ -166,7 +169,7 @@ class Rights:
         said, number = opened.payload, row.entry_id
         if isinstance(said, (statements.Key, statements.KeyRevocation)):
             self._key(said, opened.issuer, opened.signed.kid, number)
-        elif isinstance(said, (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant)):
+        elif isinstance(said, RIGHTS):
             self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
             self._right(said, opened.issuer, opened.signed.kid, number)
         elif isinstance(said, statements.Hold):
@@ -213,6 +216,13 @@ class Rights:
         elif isinstance(said, statements.Grant):
             members = {"to": said.to, "gtins": list(said.gtins or ()), "valid_to": said.valid_to}
             self.grants[number] = {**vouched, "vouched_kid": kid, **members}
+        elif isinstance(said, statements.Waiver):
+            self.waivers[number] = {
+                **{**vouched, "vouched_kid": kid, "kind": str(said.waiver)},
+                **{"of_products": said.waiver in statements.OF_PRODUCTS, "rules": [str(rule) for rule in said.rules]},
+                **{"gtins": list(said.gtins or ()), "basis": said.basis, "document": said.document},
+                **{"valid_from": said.valid_from, "valid_to": said.valid_to},
+            }
         elif isinstance(said, statements.Licence):
             names = ("licence", "role", "valid_from", "valid_to")
             members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
@@ -255,6 +265,7 @@ class Rights:
         yield from self._right_rows(LicenceRow, self.licences)
         yield from self._right_rows(HoldRow, self.holds)
         yield from self._right_rows(GrantRow, self.grants)
+        yield from self._right_rows(WaiverRow, self.waivers)
         yield from self._right_rows(LocationRow, self.locations)
         yield from self._legal_hold_rows()
         if not self.rules_damaged:

@@ -240,6 +240,10 @@ def _words(said: Statement) -> str:
             return f"lets {said.to} read {' '.join(said.gtins or ['all'])}{until}"
         case statements.DataHash():
             return plain(f"anchors {said.location}, {said.hash_alg} {said.hash.hex()}")
+        case statements.Waiver():
+            return plain(
+                f"{said.waiver}, {said.basis}: no {', '.join(said.rules)} for {' '.join(said.gtins or ['all'])}"
+            )
         case statements.ExceptionMessage():
             return f"{said.message} to {said.to}, case {said.case}"
         case statements.Revocation():

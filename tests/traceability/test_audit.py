@@ -45,6 +45,7 @@ from partners.models import (
     Prefix,
     Product,
     SigningKey,
+    Waiver,
 )
 from tests.ledger.tsa import Authority, openssl
 from tests.remembered import once
@@ -60,7 +61,10 @@ from traceability.models import (
     AccessInterval,
     Alarm,
     AlarmConcern,
+    Allowance,
     Audit,
+    CaseItem,
+    CaseMessage,
     Containment,
     Delivery,
     Draft,
@@ -73,6 +77,7 @@ from traceability.models import (
     Move,
     MoveRequest,
     Notice,
+    PartnerCase,
     Registration,
     Retention,
     Sampling,
@@ -91,6 +96,7 @@ from traceability.tally import Tally
 
 IN_STORE = (
     *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, Hold, Grant, AccessRecord),
+    Waiver,
     AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
@@ -120,6 +126,10 @@ NOT_AUDITED = {
     Subscription: "where a party wants to be told",
     Delivery: "how it stands with telling it",
     Sampling: "what the node drew for a party",
+    CaseMessage: "its statement has its hash, which whoever reads it compares",
+    PartnerCase: "what follows from those messages",
+    CaseItem: "the same",
+    Allowance: "which waiver the node applied; what it allowed, a replay judges again",
 }
 #: Columns that say nothing that could be false, or that nothing signed could contradict.
 NOTHING_TO_CHECK = {
@@ -242,6 +252,12 @@ def second_half(world: World) -> None:
     world.holds(maker, gtin=GTIN, first="V1", last="V9")
     world.holds(world.regulator, "stolen", gtin=GTIN, lot="L9")
     world.grants(maker, distributor, "0614141", until=world.now.replace(microsecond=0) + timedelta(days=9))
+    waiver = statements.Waiver(
+        about=distributor.gln, waiver=statements.WaiverKind.EXEMPTION, rules=(statements.WaivedRule.TRANSACTION,),
+        gtins=(GTIN,), basis="a letter", document=bytes(32), valid_from=world.now.replace(microsecond=0),
+        valid_to=world.now.replace(microsecond=0) + timedelta(days=9), **world._from(world.authority),
+    )  # fmt: skip
+    world.takes_back(world.registers(waiver, world.authority.key), distributor, by=world.authority)
     key = world.stranger.key.public
     revocation = statements.KeyRevocation(
         about=world.stranger.gln, kid=key.kid, compromised=world.now.replace(microsecond=0),

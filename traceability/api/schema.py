@@ -98,6 +98,7 @@ _ACCEPTED = {
         }
     ],
     "known": [],
+    "allowed": [],
 }
 _SUBMISSION = OpenApiParameter("submission", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Its id.")
 _PURPOSE = OpenApiParameter(

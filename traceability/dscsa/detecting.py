@@ -23,7 +23,8 @@ from django.conf import settings
 
 from partners.descriptions import known
 from partners.gs1.identifiers import gtin_of, is_sgtin
-from partners.models import Partner
+from partners.models import Partner, Waiver
+from partners.waivers import waiver_for
 
 from .. import bulk
 from ..custody import Status, new_owner
@@ -36,6 +37,7 @@ from ..models import Event
 from ..moving import Thing
 from ..receiving import Shipment
 from ..records import event_of
+from ..statements import WaivedRule
 from .pdg import ItemKind, Resolution, Source, report
 
 MOST_NAMED = 200  # packs that a draft names one by one; of more it tells how many
@@ -152,15 +154,48 @@ class Drafted:
     message: Mapping[str, JSON]
 
 
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """Product without data, where a waiver lets it come so."""
+
+    gtin: str
+    waiver: Waiver
+
+
 def detect(party: Partner, seen: Seen, *, email: str, order: str | None, now: datetime) -> list[Drafted]:
-    """Drafts of what to report, by sender and shipment; none where all is as it should be.
+    """Drafts of what to report, by sender and shipment; none where all is as it should be."""
+    return detected(party, seen, email=email, order=order, now=now)[0]
+
+
+def detected(
+    party: Partner, seen: Seen, *, email: str, order: str | None, now: datetime
+) -> tuple[list[Drafted], list[Excused]]:
+    """The same; and what would be reported, but for a waiver.
 
     `email` is the reporter's, `order` its number of the order. Raises `NotFound` for a container that is not with the
     party: alike for one that nobody knows.
     """
     shipments = shipments_to(party, now=now)
     found = [*_Received(party, seen, shipments, now).findings(), *_opened(party, seen)]
-    return list(_drafts(party, found, seen, shipments, email=email, order=order, now=now))
+    excused = _excused(found, now)
+    left = [each for each in found if not (_is_without_data(each) and _product(each) in excused)]
+    drafts = list(_drafts(party, left, seen, shipments, email=email, order=order, now=now))
+    return drafts, list(excused.values())
+
+
+def _excused(found: Iterable[Finding], now: datetime) -> dict[str, Excused]:
+    """By product that came without data, what lets it: of the sender's, or of the product. A query for each product."""
+    products = {_product(each): each.concerns.sender for each in found if _is_without_data(each)}
+    waived = {gtin: waiver_for(WaivedRule.TRANSACTION, sender, {gtin}, now) for gtin, sender in products.items()}
+    return {gtin: Excused(gtin, row) for gtin, row in waived.items() if row is not None}
+
+
+def _is_without_data(each: Finding) -> bool:
+    return each.kind is ItemKind.MISSING_PRODUCT_DATA
+
+
+def _product(each: Finding) -> str:
+    return str(each.said.get("product_gtin", ""))
 
 
 # ---- what came ------------------------------------------------------------------------------------------------------
