@@ -61,3 +61,14 @@ def may_issue_all(gln: str, gtins: Collection[str]) -> bool:
     """Whether all of these products are the party's to issue."""
     given: dict[str, list[Prefix]] = licensees(gtins)
     return all(any(each.partner_id == gln and each.in_force(None) for each in given.get(one, ())) for one in gtins)
+
+
+A_PAGE = 100
+
+
+def waivers_for(gln: str, before: int | None = None) -> tuple[list[Waiver], int | None]:
+    """A page of those that a party may rely on, or could: its own, and those of products, the latest first; and before
+    which number to ask for the next. What others are let off is theirs to tell."""
+    rows = Waiver.objects.filter(Q(partner_id=gln) | Q(of_products=True)).order_by("-registered")
+    found = list((rows if before is None else rows.filter(registered__lt=before))[: A_PAGE + 1])
+    return found[:A_PAGE], found[A_PAGE - 1].registered if len(found) > A_PAGE else None

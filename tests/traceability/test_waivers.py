@@ -3,17 +3,21 @@ allow, and that the answer names them."""
 
 from datetime import timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from partners.models import Waiver
+from tests.traceability.api.conftest import Api
+from tests.traceability.api.test_submissions import problem
 from tests.traceability.dscsa.test_detecting import things
 from tests.traceability.story import custody, demand_order, refused
 from tests.traceability.test_resale import comes_back
 from tests.world import CASE_GTIN, GTIN, Party, World, pallet, unit
 from traceability import statements
 from traceability.api.serializers import accepted
+from traceability.cli import main
 from traceability.dscsa.detecting import Seen, detected
 from traceability.dscsa.vrs import responder_for
 from traceability.errors import NotAllowed, Refusal
@@ -192,3 +196,32 @@ def test_what_no_waiver_says_is_refused(world: World, kind: WaiverKind, rule: Wa
 def test_one_that_ends_before_it_begins_is_refused(world: World) -> None:
     refused("empty_period", waives, world, world.maker, WaiverKind.EXEMPTION, LICENCE, days=0, error=Refusal)
     assert not Allowance.objects.exists()
+
+
+# ---- reading --------------------------------------------------------------------------------------------------------
+
+
+def test_a_party_reads_its_own_and_those_of_products(world: World) -> None:
+    own = waives(world, world.pharmacy, WaiverKind.EXEMPTION, LICENCE)
+    waives(world, world.distributor, WaiverKind.WAIVER, LICENCE)
+    product = waives(world, world.maker, WaiverKind.GRANDFATHERED, RETURN, by=world.maker, gtins=(GTIN,), days=None)
+    world.takes_back(own, of=world.pharmacy, by=world.authority)
+    found = Api(world.pharmacy).get("/api/v1/waivers").json()
+    assert [(each["entry"], each["in_force"]) for each in found["waivers"]] == [(product, True), (own, False)]
+    assert found["waivers"][1]["document"] == DOCUMENT.hex()
+    assert [each["entry"] for each in Api(world.stranger).get("/api/v1/waivers").json()["waivers"]] == [product]
+    problem(Api(None).get("/api/v1/waivers"), 401, "not_authenticated")
+
+
+def test_a_waiver_is_said_by_command(live_server: Any, own_keys_and_authorities: None, tmp_path: Path) -> None:
+    world = World()
+    key, letter = tmp_path / "board.pem", tmp_path / "letter.pdf"
+    key.write_bytes(world.authority.key.to_pem())
+    letter.write_bytes(b"the letter")
+    said = ["waiver", "exemption", "--rule", "licence", "--about", world.pharmacy.gln, "--basis", "letter of 9 October",
+            "--document", str(letter), "--valid-from", "2026-01-01", "--valid-to", "2026-11-27"]  # fmt: skip
+    asking = ["--node", live_server.url, "--gln", world.authority.gln, "--key", str(key)]
+    assert main([*said, *asking]) == 0
+    row = Waiver.objects.get()
+    assert (row.partner_id, row.rules, bytes(row.document)) == (world.pharmacy.gln, ["licence"], DOCUMENT)
+    assert main([*said[:-1], "2025-01-01", *asking]) == 2
