@@ -20,13 +20,14 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import connection, transaction
 
 from partners.descriptions import known
 from partners.gs1.identifiers import gtin_of, is_sgtin
 from partners.models import Partner, Waiver
 from partners.waivers import waiver_for
 
-from .. import bulk
+from .. import bulk, notices
 from ..custody import Status, new_owner
 from ..epcis.errors import DocumentError
 from ..epcis.jcs import JSON, encode
@@ -35,6 +36,7 @@ from ..expecting import compared, shipments_to
 from ..loading import states_of
 from ..models import Event
 from ..moving import Thing
+from ..notice_kinds import Telling
 from ..receiving import Shipment
 from ..records import event_of
 from ..statements import WaivedRule
@@ -420,6 +422,44 @@ _CAME = """WITH RECURSIVE around (epc, id, lo, hi) AS (
     AND m.event_id > a.lo AND (a.hi IS NULL OR m.event_id < a.hi)
 JOIN traceability_event AS e ON e.id = m.event_id
 WHERE e.consignee = %s AND e.biz_step = 'shipping' GROUP BY a.epc"""
+
+
+# ---- what nobody has asked about ------------------------------------------------------------------------------------
+
+
+def tell_overdue(*, now: datetime) -> int:
+    """Tell parties of shipments that have been on their way to them for too long, each once: how many. Two statements,
+    whatever the number of packs; what is more than MOST_TOLD is told the next time."""
+    cutoff = connection.ops.adapt_datetimefield_value(now - _lost_after())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_OVERDUE, [cutoff, MOST_TOLD])
+        found = cursor.fetchall()
+        notices.tell(
+            (
+                Telling(
+                    party, "exception.overdue", f"shipment/{event}",
+                    {"shipment": {"submission": str(UUID(str(submission))), "event": position}, "sender": sender},
+                )
+                for event, party, sender, submission, position in found
+            ),
+            now=now,
+        )  # fmt: skip
+    return len(found)
+
+
+MOST_TOLD = 1000
+
+#: The event that shipped each is the last that moved it. Packs in a container are on their way with it.
+_OVERDUE = """SELECT e.id, e.consignee, e.party, s.submission, e.position FROM (
+    SELECT DISTINCT (SELECT max(m.event_id) FROM traceability_move AS m WHERE m.item_id = i.id) AS event_id
+    FROM traceability_item AS i
+    WHERE i.consignee IS NOT NULL AND i.status = 'in_transit' AND i.last_time < %s
+) AS late JOIN traceability_event AS e ON e.id = late.event_id
+JOIN traceability_submission AS s ON s.id = e.submission_id
+WHERE e.consignee IS NOT NULL AND e.biz_step = 'shipping' AND NOT EXISTS (
+    SELECT 1 FROM traceability_notice AS n WHERE n.party = e.consignee AND n.kind = 'exception.overdue'
+    AND n.about = 'shipment/' || e.id
+) ORDER BY e.id LIMIT %s"""
 
 
 # ---- what is in things ----------------------------------------------------------------------------------------------
