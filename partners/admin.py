@@ -18,6 +18,7 @@ from .models import (
     Partner,
     Prefix,
     SigningKey,
+    Waiver,
 )
 
 
@@ -93,6 +94,11 @@ class CaseAdmin(ReadOnly):
 @admin.register(Grant)
 class GrantAdmin(ReadOnly):
     list_display = ("__str__", "partner", "valid_to", "registered", "revoked", "vouched_by")
+
+
+@admin.register(Waiver)
+class WaiverAdmin(ReadOnly):
+    list_display = ("__str__", "partner", "valid_from", "valid_to", "registered", "revoked", "vouched_by")
 
 
 @admin.register(ApiToken)

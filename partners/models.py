@@ -9,6 +9,7 @@
              ├─ Hold         which goods stay where they are
              ├─ Grant        who may read what it may read
              ├─ Case         of a regulator: within what it may read whole histories
+             ├─ Waiver       which rules do not hold for it
              └─ ApiToken     how its systems log in
 
     Product, Place           what is told of a product and of a place, by whom, and from which day to which
@@ -18,7 +19,7 @@ statement was accepted under: order decides what is valid, not the clock (FORMAT
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Self
@@ -359,6 +360,41 @@ class Case(Right):
         if gtin_of(epc) != self.gtin or not is_sgtin(epc) or self.lot not in (None, lot):
             return False
         return self.serials is None or unquote(epc[SERIAL_AT:]) in self.serials
+
+
+class Waiver(Right):
+    """That some rules do not hold, for a partner or for products whoever trades them, from one instant to another."""
+
+    partner = models.ForeignKey(Partner, on_delete=models.PROTECT, related_name="waivers")
+    vouched_kid = models.BinaryField(max_length=32)
+    kind = models.CharField(max_length=13)  # waiver, exception, exemption, grandfathered, excluded or drop-shipment
+    of_products = models.BooleanField()  # whoever trades them; else for the partner alone
+    rules = models.JSONField()  # licence, return, transaction: sorted
+    gtins = models.JSONField()  # GTIN-14s, sorted; none: all products
+    basis = models.CharField(max_length=200)
+    document = models.BinaryField(max_length=32)  # SHA-256 of what it is based on
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("registered",)
+        constraints = (
+            models.UniqueConstraint(fields=["registered"], name="waiver_is_what_one_entry_says"),
+            models.CheckConstraint(
+                condition=Q(revoked__gt=F("registered")), name="waiver_is_revoked_after_it_is_given"
+            ),
+            models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="waiver_ends_after_it_begins"),
+        )
+        indexes = (models.Index(fields=["valid_from"], condition=Q(of_products=True), name="waivers_of_products"),)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.partner_id}: {self.basis}"
+
+    def reaches(self, rule: str, gtins: Collection[str] | None, at: datetime) -> bool:
+        """Whether it says so of a rule and these products at a time; None: which they are is not known."""
+        is_on = self.valid_from <= at and (self.valid_to is None or at < self.valid_to)
+        of_them = not self.gtins or (bool(gtins) and set(gtins or ()) <= set(self.gtins))
+        return rule in self.rules and is_on and of_them
 
 
 class Source(models.TextChoices):

@@ -360,6 +360,7 @@ def _accept(
         failpoint("capture.recorded")
         # 9  what follows from it, item by item
         keys = records.draw_event_keys(judged.order)
+        records.write_allowances(submission, judged.judgement.allowed)
         records.write_events(submission.pk, keys, document, loaded, judged.judgement, tree)
         failpoint("capture.events")
         records.write_custody(keys, loaded, judged.judgement, tree.grown, judged.order, now)

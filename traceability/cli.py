@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
@@ -274,6 +275,24 @@ def approve(args: argparse.Namespace) -> None:
     """Agree, as a governor, to what stands in an entry of the log."""
     with _node(args) as node:
         _register(node, statements.Approval(about=args.gln, entry=args.entry, **node.said_by(args.gln)), args)
+
+
+def waiver(args: argparse.Namespace) -> None:
+    """Say that a rule does not hold, for a party or for products: by an authority; of its products, by who issues them;
+    of its drop shipments, by whoever sells so."""
+    with _node(args) as node:
+        said = statements.Waiver(
+            about=args.about or args.gln,
+            waiver=statements.WaiverKind(args.waiver),
+            rules=tuple(sorted({statements.WaivedRule(each) for each in args.rule})),
+            gtins=tuple(sorted(set(args.gtin))) or None,
+            basis=args.basis,
+            document=sha256(args.document.read_bytes()).digest(),
+            valid_from=args.valid_from,
+            valid_to=args.valid_to,
+            **node.said_by(args.gln),
+        )
+        _register(node, said, args)
 
 
 def _register(node: "Node", said: statements.Statement, args: argparse.Namespace) -> None:
@@ -1008,6 +1027,18 @@ def _approve_form(added: argparse.ArgumentParser) -> None:
     added.add_argument("entry", type=_entry, help="as `propose` printed it: 64 hexadecimal digits")
 
 
+def _waiver_form(added: argparse.ArgumentParser) -> None:
+    added.add_argument("waiver", choices=[str(each) for each in statements.WaiverKind])
+    added.add_argument("--rule", required=True, action="append", choices=[str(each) for each in statements.WaivedRule],
+                       help="which does not hold; as often as needed")  # fmt: skip
+    added.add_argument("--about", type=_gln, metavar="GLN", help="whose it is; whoever signs, if not said")
+    added.add_argument("--gtin", action="append", default=[], type=_gtin, help="of these products alone; as often")
+    added.add_argument("--basis", required=True, help="what it is based on, in words")
+    added.add_argument("--document", required=True, type=Path, help="file that says so: its SHA-256 alone is signed")
+    added.add_argument("--valid-from", required=True, type=day, metavar="DATE", help="YYYY-MM-DD")
+    added.add_argument("--valid-to", type=day, metavar="DATE", help="the first day on which it no longer holds")
+
+
 #: What is said of keys, rights and rules, and what else it takes to say it.
 FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentParser], None]] = {
     enrol: _enrol_form,
@@ -1018,6 +1049,7 @@ FORMS: dict[Callable[[argparse.Namespace], None], Callable[[argparse.ArgumentPar
     release: _release_form,
     grant: _grant_form,
     case: _case_form,
+    waiver: _waiver_form,
     anchor: cli_anchors.form,
     recall: lambda added: cli_recalls.form(added, _gtin, _entry, day),
     revoke: _revoke_form,

@@ -3,10 +3,10 @@
 Facts, ItemState ──(judgement.py)──> Judgement: plans, packings, changes, exceptions, items as they are afterwards
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from .custody import VERSION, Content, EventPlan, Status
 from .epcis.events import Event
@@ -222,6 +222,14 @@ def nothing(*_: object) -> None:
     return None
 
 
+class Waived(NamedTuple):
+    """A waiver in force, by its row."""
+
+    key: int
+    kind: str
+    basis: str
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the record knows besides the items: passed in, so that judging needs no database."""
@@ -235,6 +243,8 @@ class Facts:
     """Of EPCs that a party commissions, the first that is in no block of serial numbers that it may use."""
     unverified: Callable[[str, Sequence[str]], str | None] = nothing
     """Of EPCs that a party sells on, the first that came back to it and that it has not verified since."""
+    waived: Callable[[str, str, Collection[str] | None, datetime], Waived | None] = nothing
+    """(rule, party, GTINs or None, time): the record that lets the party do without the rule."""
     rules: int = VERSION  # of the moves
     past: Past = field(default_factory=Past)
     holds: Holds = field(default_factory=Holds)
@@ -282,6 +292,16 @@ class Exceptional:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a rule would have refused, and a waiver allows."""
+
+    position: int
+    rule: str
+    subject: str  # the party without a licence, or the item that came back
+    by: Waived
+
+
 @dataclass
 class Judgement:
     """Everything that follows from a submission, in the words of the tables that will hold it."""
@@ -297,5 +317,6 @@ class Judgement:
     resends: set[int] = field(default_factory=set)  # of these, what the submitter knows because it told it itself
     superseded: list[int] = field(default_factory=list)  # keys of events told by others before
     taken_back: set[str] = field(default_factory=set)  # EPCs of what this very document returns
+    allowed: list[Allowed] = field(default_factory=list)
     exceptions: list[Exceptional] = field(default_factory=list)
     contradictions: list[Exceptional] = field(default_factory=list)  # those of them that may mean a second pack

@@ -6,7 +6,7 @@ What others tell of an item that the submitter has no part in comes to the same 
 `act.py` asks, item by item, and moves what may.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 
 from partners.gs1.identifiers import gtin_of, is_sgtin, is_sscc
@@ -27,7 +27,8 @@ from .custody import (
 )
 from .epcis.events import Event
 from .errors import Conflict, NotAllowed, Refusal
-from .facts import ContentKind, Exceptional, Facts, Held, ItemState, Judgement, Known, with_all_above
+from .facts import Allowed, ContentKind, Exceptional, Facts, Held, ItemState, Judgement, Known, with_all_above
+from .statements import WaivedRule
 
 ON_HOLD = "on_hold"
 ALREADY_RECEIVED = "already_received"
@@ -127,15 +128,25 @@ class Lawful:
         to whoever sold it as it is."""
         if self.by_others or self.event.disposition == RETURNED:
             return
-        taken_back = self.result.taken_back.intersection(self.event.epcs)
-        found = min(taken_back) if taken_back else self.facts.unverified(self.party, self.event.epcs)
-        if found is not None:
+        epcs = list(self.event.epcs)
+        while (found := self._not_verified(epcs)) is not None:
+            gtin = gtin_of(found)
+            by = self.facts.waived(WaivedRule.RETURN, self.party, gtin and {gtin}, self.event.time)
+            if by is not None:  # it lets the whole product be sold on
+                self.result.allowed.append(Allowed(self.position, WaivedRule.RETURN, found, by))
+                epcs = [epc for epc in epcs if gtin_of(epc) != gtin]
+                continue
             raise Refusal(
                 f"{found} came back as a return, and was not verified since",
                 code="return_not_verified",
                 epc=found,
                 expected="its code scanned for a saleable return, and nothing found against it",
             )
+
+    def _not_verified(self, epcs: Sequence[str]) -> str | None:
+        """The first of these that came back, and was not verified since."""
+        taken_back = self.result.taken_back.intersection(epcs)
+        return min(taken_back) if taken_back else self.facts.unverified(self.party, epcs)
 
     def _check_numbers(self, epcs: Iterable[str]) -> None:
         """A logistic unit is numbered by whose company prefix that is; of most prefixes nobody here knows whose."""
@@ -150,14 +161,24 @@ class Lawful:
 
     def _check_authorized(self, consignee: str | None) -> None:
         """Both sides of a trade are authorized on its day, and whoever trades for another (21 U.S.C. 360eee-1)."""
-        for party in (self.party, self.facts.submitter, consignee):
+        for party in dict.fromkeys((self.party, self.facts.submitter, consignee)):
             if party is not None and not self.facts.may_trade(party, self.event.time):
+                by = self.facts.waived(WaivedRule.LICENCE, party, self._products, self.event.time)
+                if by is not None:
+                    self.result.allowed.append(Allowed(self.position, WaivedRule.LICENCE, party, by))
+                    continue
                 raise NotAllowed(
                     f"{party} has no licence in force on the day of this event",
                     code="partner_not_authorized",
                     expected="a licence statement by an accrediting authority that covers the event's time",
                     found=self.event.event_time,
                 )
+
+    @property
+    def _products(self) -> set[str] | None:
+        """GTINs of all that the event names; None: what is in a container it names is another matter."""
+        gtins = {gtin_of(epc) for epc in self.event.named}
+        return None if None in gtins else {gtin for gtin in gtins if gtin}
 
     def _is_hearsay(self, item: ItemState) -> bool:
         """Whether all that was told of it was told by others, and leaves it with another than its licensee: or anybody

@@ -697,3 +697,13 @@ class CaseItem(models.Model):
 
     class Meta:
         constraints = (models.UniqueConstraint(fields=["case", "item"], name="item_is_in_a_case_once"),)
+
+
+class Allowance(models.Model):
+    """That a waiver allowed something of a submission that a rule would have refused. The node's own books."""
+
+    submission = models.ForeignKey(Submission, on_delete=models.CASCADE, related_name="allowances")
+    position = models.IntegerField()  # of the event, from 0
+    rule = models.CharField(max_length=11)  # licence or return
+    subject = models.TextField()  # GLN of who has no licence, or EPC of what came back
+    waiver = models.ForeignKey("partners.Waiver", on_delete=models.PROTECT, related_name="+", db_index=False)

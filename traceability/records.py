@@ -19,13 +19,15 @@ from zlib import compressobj, decompressobj
 from django.db import connection
 from django.db.models import Exists, OuterRef
 
+from ledger.models import Entry
+
 from . import bulk
 from .custody import Content, Head, Told, Voice
 from .epcis.event_hash import event_digest
 from .epcis.events import Document, Event
-from .facts import Exceptional, ItemState, Judgement, Recorded
+from .facts import Allowed, Exceptional, ItemState, Judgement, Recorded
 from .judgement import Board
-from .models import Containment, ExceptionCase, Item, Move, Submission
+from .models import Allowance, Containment, ExceptionCase, Item, Move, Submission
 from .models import Event as EventRow
 from .submission import Grown, Kind, Leaf, Opening, Tree
 
@@ -387,6 +389,23 @@ def _write_moves(keys: Sequence[int], judgement: Judgement, contents_before: Map
             rows.append((item_key, 1, begun.key if isinstance(begun, Recorded) else keys[begun or 0], "{}"))
     if rows:
         bulk.insert(Move, ("item_id", "sequence", "event_id", "before"), rows)
+
+
+def write_allowances(submission: Submission, allowed: Iterable[Allowed]) -> None:
+    """Which waivers let what pass that a rule would have refused."""
+    Allowance.objects.bulk_create(
+        Allowance(
+            submission=submission, position=each.position, rule=each.rule, subject=each.subject, waiver_id=each.by.key
+        )
+        for each in allowed
+    )
+
+
+def allowances_of(submission: Submission) -> list[tuple[Allowance, str]]:
+    """Each with the entry of its waiver, in hexadecimal."""
+    rows = list(submission.allowances.select_related("waiver").order_by("pk"))
+    entries = Entry.objects.in_bulk({row.waiver.registered for row in rows}) if rows else {}
+    return [(row, bytes(entries[row.waiver.registered].entry).hex()) for row in rows]
 
 
 def exceptions_of(submission: Submission) -> list[Exceptional]:

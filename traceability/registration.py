@@ -23,7 +23,7 @@ from ledger import log, tasks
 from ledger.keys import node_key
 from ledger.tlog.cose import Algorithm, PublicKey
 from ledger.tlog.errors import BadSignature
-from partners import delegations, grants, holds, licences, locations, participants, prefixes, signing_keys
+from partners import delegations, grants, holds, licences, locations, participants, prefixes, signing_keys, waivers
 from partners.errors import PartnerError
 from partners.gs1.application_identifiers import check
 from partners.gs1.identifiers import gtin_of, is_canonical, is_sgtin
@@ -35,6 +35,7 @@ from partners.models import Licence as LicenceRow
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
+from partners.models import Waiver as WaiverRow
 from partners.still import keep_still
 
 from . import cases, governing, trace_requests
@@ -48,6 +49,7 @@ from .promises import accept
 from .rules import PROPOSED, NotGoverned
 from .statements import (
     OF_ITSELF,
+    OF_PRODUCTS,
     PARTICIPATION,
     Approval,
     Case,
@@ -72,6 +74,8 @@ from .statements import (
     Revocation,
     TraceAnswer,
     TraceRequest,
+    Waiver,
+    WaiverKind,
     open_statement,
 )
 from .statements import Registration as Statement
@@ -296,7 +300,16 @@ def is_its_own(opened: Opened[Statement]) -> bool:
         return issuer == said.about and PartnerRow.objects.filter(gln=issuer, role=Role.REGULATOR).exists()
     if isinstance(said, Hold):
         return issuer == said.about and _may_hold(issuer, epc=said.epc, gtin=said.gtin)
+    if isinstance(said, Waiver):
+        return issuer == said.about and _may_waive(said)
     return issuer == said.about and isinstance(said, OF_ITSELF)
+
+
+def _may_waive(said: Waiver) -> bool:
+    """Nobody lets itself off a rule: a party says how it trades, and who may issue products what they are."""
+    if said.waiver is WaiverKind.DROP_SHIPMENT:
+        return True
+    return said.waiver in OF_PRODUCTS and waivers.may_issue_all(said.about, said.gtins or ())
 
 
 def _may_hold(gln: str, *, epc: str | None, gtin: str | None) -> bool:
@@ -493,6 +506,26 @@ def apply_grant(opened: Opened[Grant], number: int) -> None:
     )
 
 
+def apply_waiver(opened: Opened[Waiver], number: int) -> None:
+    said = opened.payload
+    for gtin in said.gtins or ():
+        check("01", gtin)
+    waivers.waive(
+        said.about,
+        kind=said.waiver,
+        of_products=said.waiver in OF_PRODUCTS,
+        rules=[str(rule) for rule in said.rules],
+        gtins=said.gtins or (),
+        basis=said.basis,
+        document=said.document,
+        valid_from=said.valid_from,
+        valid_to=said.valid_to,
+        vouched_by=opened.issuer,
+        vouched_kid=opened.signed.kid,
+        number=number,
+    )
+
+
 def adopt_partner(partner: Partner, number: int) -> None:
     participants.admit(partner.about, name=partner.name, role=partner.role, number=number)
 
@@ -513,6 +546,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Hold: apply_hold,
     Release: apply_release,
     Grant: apply_grant,
+    Waiver: apply_waiver,
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     DataHash: lambda opened, number: None,  # it stands for itself
@@ -541,6 +575,7 @@ REVOCABLE: dict[str, type[Right]] = {
     Licence.kind(): LicenceRow,
     Grant.kind(): GrantRow,
     Case.kind(): CaseRow,
+    Waiver.kind(): WaiverRow,
 }
 #: What follows when enough governors have agreed to it.
 ADOPT: dict[type[Statement], Callable[..., None]] = {Partner: adopt_partner, PartnerExit: adopt_exit}

@@ -24,6 +24,7 @@ from partners.models import Location as LocationRow
 from partners.models import Operators, Right, Role, SigningKey
 from partners.models import Partner as PartnerRow
 from partners.models import Prefix as PrefixRow
+from partners.models import Waiver as WaiverRow
 
 from . import governing, statements
 from .custody import OperatorOf
@@ -33,6 +34,10 @@ from .rules import PROPOSED, Rules
 from .statements import BY_NODE, OF_ITSELF, Erased, Opened
 
 KeyName = tuple[str, bytes]  # GLN, kid
+RIGHTS = (
+    *(statements.Prefix, statements.Delegation, statements.Licence, statements.Grant),
+    *(statements.Waiver, statements.Case),
+)
 WHAT = {"erased": Erased.FIELDS, "items_erased": Erased.ITEMS}  # columns of Submission
 FEW = 1000  # submissions among which one too many is looked for
 _KEY_FIELDS = ("alg", "public", "vouched_by", "vouched_kid", "registered", "revoked", "compromised")
@@ -55,6 +60,7 @@ class Rights:
     holds: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     grants: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     cases: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
+    waivers: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     held: dict[str, tuple[int, str, str]] = field(default_factory=dict)  # by entry, holds: number, issuer, about
     locations: dict[int, dict[str, Any]] = field(default_factory=dict)  # by number
     partners: dict[str, dict[str, Any]] = field(default_factory=dict)  # by GLN, where a statement says something
@@ -170,9 +176,7 @@ class Rights:
         said, number = opened.payload, row.entry_id
         if isinstance(said, (statements.Key, statements.KeyRevocation)):
             self._key(said, opened.issuer, opened.signed.kid, number)
-        elif isinstance(
-            said, (statements.Prefix, statements.Delegation, statements.Licence, statements.Grant, statements.Case)
-        ):
+        elif isinstance(said, RIGHTS):
             self.given[statements.entry(bytes(row.entry_salt), opened.envelope).hex()] = number, opened.issuer
             self._right(said, opened.issuer, opened.signed.kid, number)
         elif isinstance(said, statements.Hold):
@@ -224,6 +228,13 @@ class Rights:
             members = {name: getattr(said, name) for name in names} | {"number": said.case}
             serials = None if said.serials is None else list(said.serials)
             self.cases[number] = {**vouched, "vouched_kid": kid, **members, "serials": serials}
+        elif isinstance(said, statements.Waiver):
+            self.waivers[number] = {
+                **{**vouched, "vouched_kid": kid, "kind": str(said.waiver)},
+                **{"of_products": said.waiver in statements.OF_PRODUCTS, "rules": [str(rule) for rule in said.rules]},
+                **{"gtins": list(said.gtins or ()), "basis": said.basis, "document": said.document},
+                **{"valid_from": said.valid_from, "valid_to": said.valid_to},
+            }
         elif isinstance(said, statements.Licence):
             names = ("licence", "role", "valid_from", "valid_to")
             members = {name: getattr(said, name) for name in names} | {"states": list(said.states)}
@@ -267,6 +278,7 @@ class Rights:
         yield from self._right_rows(HoldRow, self.holds)
         yield from self._right_rows(GrantRow, self.grants)
         yield from self._right_rows(CaseRow, self.cases)
+        yield from self._right_rows(WaiverRow, self.waivers)
         yield from self._right_rows(LocationRow, self.locations)
         yield from self._legal_hold_rows()
         if not self.rules_damaged:

@@ -223,6 +223,7 @@ CELERY_BEAT_SCHEDULE = {
     "recalls": {"task": "traceability.tasks.recalls", "schedule": 60.0, "options": {"expires": 60.0}},
     "access_interval": {"task": "traceability.tasks.access_interval", "schedule": ACCESS_INTERVAL_SECONDS},
     "audit": {"task": "traceability.tasks.audit", "schedule": AUDIT_EVERY_SECONDS},
+    "overdue": {"task": "traceability.tasks.overdue", "schedule": 3600.0, "options": {"expires": 3600.0}},
     # Beat counts anew where its file is lost: a day may never be over.
     "retain": {"task": "traceability.tasks.retain", "schedule": min(3600.0, RETAIN_EVERY_SECONDS)},
 }

@@ -890,6 +890,69 @@ class TraceAnswer(Registration):
     test: Annotated[bool | None, FLAG] = None
 
 
+class WaiverKind(StrEnum):
+    """Why a rule does not hold. The first three are an authority's to say (21 U.S.C. 360eee-1(a)(3)); of a product,
+    whoever may issue it says the next two; of its own trade, a party the last."""
+
+    WAIVER = "waiver"  # undue economic hardship, or for emergency medical reasons
+    EXCEPTION = "exception"  # for packaging that has no room
+    EXEMPTION = "exemption"  # other products and transactions, such as those of connected partners in 2025
+    GRANDFATHERED = "grandfathered"  # packaged before it had to have an identifier (360eee-1(a)(5))
+    EXCLUDED = "excluded"  # no product, or no transaction, of 360eee(13) and (24)
+    DROP_SHIPMENT = "drop-shipment"  # sold by one that never has it; its data come from whoever ships it
+
+
+class WaivedRule(StrEnum):
+    """What is not asked for."""
+
+    LICENCE = "licence"  # to trade with those alone that are authorized
+    RETURN = "return"  # to verify what came back before it is sold on
+    TRANSACTION = "transaction"  # data with the product
+
+
+_ALL_RULES = frozenset(WaivedRule)
+#: What each kind may be about.
+WAIVES: Mapping[WaiverKind, frozenset[WaivedRule]] = {
+    WaiverKind.WAIVER: _ALL_RULES,
+    WaiverKind.EXCEPTION: _ALL_RULES,
+    WaiverKind.EXEMPTION: _ALL_RULES,
+    WaiverKind.GRANDFATHERED: _ALL_RULES - {WaivedRule.LICENCE},
+    WaiverKind.EXCLUDED: _ALL_RULES - {WaivedRule.LICENCE},
+    WaiverKind.DROP_SHIPMENT: frozenset({WaivedRule.TRANSACTION}),
+}
+OF_PRODUCTS = frozenset({WaiverKind.GRANDFATHERED, WaiverKind.EXCLUDED})
+"""These hold whoever trades the product; the others for the party `about` alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiver(Registration):
+    """From one instant until another these rules do not hold: for a party, or for products, whoever trades them.
+
+    {"about":gln,"basis":"FDA exemption of 9 October 2024","document":SHA-256,"gtins":["00614141123452"],"log":...,
+     "rules":["transaction"],"valid-from":time,"valid-to":time,"waiver":"exemption",...}
+
+    `document` is the hash of what it is based on, which its holder keeps. Without `gtins`, of all products.
+    """
+
+    content_type = _content_type("waiver")
+
+    waiver: Annotated[WaiverKind, one_of(WaiverKind)]
+    rules: Annotated[tuple[WaivedRule, ...], many(one_of(WaivedRule))]
+    gtins: Annotated[tuple[str, ...] | None, many(ONE_GTIN)] = None
+    basis: Annotated[str, WORD]
+    document: Annotated[bytes, HASH]
+    valid_from: Annotated[datetime, TIME]
+    valid_to: Annotated[datetime | None, TIME] = None  # the first instant at which it no longer holds
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if over := sorted(set(self.rules) - WAIVES[self.waiver]):
+            expected = ", ".join(sorted(WAIVES[self.waiver]))
+            raise StatementError("not of this kind", where="rules", expected=expected, found=over[0])
+        if self.waiver in OF_PRODUCTS and self.gtins is None:
+            raise StatementError("of which products?", where="gtins", expected="a GTIN-14, or several")
+
+
 class MessageKind(StrEnum):
     """What one partner says to another about something that is wrong with a shipment (`dscsa/pdg.py`)."""
 
@@ -1126,8 +1189,8 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage, Case)
-"""What parties say to each other when something is wrong with goods."""
+MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage, Case, Waiver)
+"""What is said when something is wrong with goods, or out of the ordinary."""
 
 OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *MATTERS)
 """What a party says of itself, with a key that speaks for it; an authority may say all of this, and the rest."""

@@ -13,6 +13,7 @@ from django.utils import timezone
 from . import accesses, delivering, erasure, governing, working
 from .audit import audit_if_due
 from .bundle.build import CannotProve
+from .dscsa import detecting
 from .dscsa.recalling import Later
 
 logger = logging.getLogger(__name__)
@@ -58,3 +59,9 @@ def retain() -> None:
         return
     for said in certificates:
         logger.info("retention erased what was due: certificate %s", said.statement_id)
+
+
+@shared_task(name="traceability.tasks.overdue")
+def overdue() -> None:
+    """Tell parties of what has been on its way to them for too long."""
+    detecting.tell_overdue(now=timezone.now())

@@ -246,6 +246,10 @@ def _words(said: Statement) -> str:
             return plain(f"answers the recall {said.entry}: {_found(said)}")
         case statements.RecallClosing():
             return f"closes the recall {said.entry}"
+        case statements.Waiver():
+            return plain(
+                f"{said.waiver}, {said.basis}: no {', '.join(said.rules)} for {' '.join(said.gtins or ['all'])}"
+            )
         case statements.ExceptionMessage():
             return f"{said.message} to {said.to}, case {said.case}"
         case statements.Revocation():

@@ -282,4 +282,28 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(fields=('partner', 'kid'), name='key_is_registered_once'), models.CheckConstraint(condition=models.Q(('revoked__gt', models.F('registered'))), name='key_is_revoked_after_registration'), models.CheckConstraint(condition=models.Q(('compromised__isnull', True), ('revoked__isnull', False), _connector='OR'), name='compromised_key_is_revoked')],
             },
         ),
+        migrations.CreateModel(
+            name='Waiver',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('vouched_by', models.CharField(max_length=13)),
+                ('registered', models.BigIntegerField()),
+                ('revoked', models.BigIntegerField(blank=True, null=True)),
+                ('vouched_kid', models.BinaryField(max_length=32)),
+                ('kind', models.CharField(max_length=13)),
+                ('of_products', models.BooleanField()),
+                ('rules', models.JSONField()),
+                ('gtins', models.JSONField()),
+                ('basis', models.CharField(max_length=200)),
+                ('document', models.BinaryField(max_length=32)),
+                ('valid_from', models.DateTimeField()),
+                ('valid_to', models.DateTimeField(blank=True, null=True)),
+                ('partner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='waivers', to='partners.partner')),
+            ],
+            options={
+                'ordering': ('registered',),
+                'indexes': [models.Index(condition=models.Q(('of_products', True)), fields=['valid_from'], name='waivers_of_products')],
+                'constraints': [models.UniqueConstraint(fields=('registered',), name='waiver_is_what_one_entry_says'), models.CheckConstraint(condition=models.Q(('revoked__gt', models.F('registered'))), name='waiver_is_revoked_after_it_is_given'), models.CheckConstraint(condition=models.Q(('valid_to__gt', models.F('valid_from'))), name='waiver_ends_after_it_begins')],
+            },
+        ),
     ]

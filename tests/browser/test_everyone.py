@@ -97,7 +97,7 @@ def visits(page: Page) -> Iterator[str]:
     page.goto("/desk")
     expect(page.get_by_role("heading", level=1)).to_have_text("Work")
     yield "work"
-    for name in ("verifications", "alarms", "samplings"):
+    for name in ("exceptions", "scorecards", "verifications", "alarms", "samplings"):
         page.goto(f"/{name}")
         yield name
     page.get_by_label("Product code").fill("00614141123452")

@@ -46,6 +46,7 @@ from partners.models import (
     Prefix,
     Product,
     SigningKey,
+    Waiver,
 )
 from tests.ledger.tsa import Authority, openssl
 from tests.remembered import once
@@ -61,6 +62,7 @@ from traceability.models import (
     AccessInterval,
     Alarm,
     AlarmConcern,
+    Allowance,
     Audit,
     CaseConcern,
     CaseItem,
@@ -101,6 +103,7 @@ from traceability.tally import Tally
 IN_STORE = (
     *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, Hold, Grant, AccessRecord),
     Case,
+    Waiver,
     AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
@@ -119,9 +122,6 @@ NOT_AUDITED = {
     Product: "what parties tell of products, unsigned; it decides nothing",
     Place: "the same of places",
     RecallReport: "what the node has signed, and whoever has it can check",
-    PartnerCase: "what follows from the messages that its parties signed",
-    CaseMessage: "the message itself; its hash is in its statement, and whoever has one compares it",
-    CaseItem: "what follows from the messages",
     VrsRoute: "whom to ask, as the operator was told",
     Job: "what was asked for; a node's own books",
     JobPiece: "the same",
@@ -138,6 +138,10 @@ NOT_AUDITED = {
     Trace: "where its request and its answer are looked for: those are audited",
     TracePackage: "its hash stands in a signed answer: whoever reads it checks that",
     TracePiece: "the same",
+    CaseMessage: "its statement has its hash, which whoever reads it compares",
+    PartnerCase: "what follows from those messages",
+    CaseItem: "the same",
+    Allowance: "which waiver the node applied; what it allowed, a replay judges again",
 }
 #: Columns that say nothing that could be false, or that nothing signed could contradict.
 NOTHING_TO_CHECK = {
@@ -261,6 +265,12 @@ def second_half(world: World) -> None:
     world.holds(world.regulator, "stolen", gtin=GTIN, lot="L9")
     world.opens_case(lot="L9", serials=("V1", "V2"))
     world.grants(maker, distributor, "0614141", until=world.now.replace(microsecond=0) + timedelta(days=9))
+    waiver = statements.Waiver(
+        about=distributor.gln, waiver=statements.WaiverKind.EXEMPTION, rules=(statements.WaivedRule.TRANSACTION,),
+        gtins=(GTIN,), basis="a letter", document=bytes(32), valid_from=world.now.replace(microsecond=0),
+        valid_to=world.now.replace(microsecond=0) + timedelta(days=9), **world._from(world.authority),
+    )  # fmt: skip
+    world.takes_back(world.registers(waiver, world.authority.key), distributor, by=world.authority)
     key = world.stranger.key.public
     revocation = statements.KeyRevocation(
         about=world.stranger.gln, kid=key.kid, compromised=world.now.replace(microsecond=0),

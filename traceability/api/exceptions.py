@@ -88,8 +88,13 @@ class Detections(Resource):
         said = _members(request, ("email",), _SEEN)
         party, now = _partner(request), timezone.now()
         order = _text(said, "purchase_order") if said.get("purchase_order") is not None else None
-        drafts = detecting.detect(party, seen(said, now.date()), email=_text(said, "email"), order=order, now=now)
-        return Response({"agrees": not drafts, "drafts": [schema.draft(each) for each in drafts]})
+        what = seen(said, now.date())
+        drafts, excused = detecting.detected(party, what, email=_text(said, "email"), order=order, now=now)
+        return Response({
+            "agrees": not drafts,
+            "drafts": [schema.draft(each) for each in drafts],
+            "allowed": schema.excused(excused),
+        })  # fmt: skip
 
 
 class Scorecards(Resource):

@@ -8,9 +8,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
+from ledger.models import Entry
 from partners.models import Partner
 
-from ..dscsa.detecting import SCENARIOS, Drafted, Scenario
+from ..dscsa.detecting import SCENARIOS, Drafted, Excused, Scenario
 from ..dscsa.exceptions import Case as Found
 from ..dscsa.exceptions import State
 from ..dscsa.pdg import ItemKind, Resolution, Verdict
@@ -138,9 +139,19 @@ class DraftShown(drf.Serializer[Any]):
     message = drf.DictField(help_text="The report: send it as it is, or with other resolutions.")
 
 
+class ExcusedShown(drf.Serializer[Any]):
+    """Product without data, where a waiver lets it come so."""
+
+    gtin = _text("The product.")
+    waiver = _text("Its kind.")
+    basis = _text("What it is based on.")
+    entry = _text("The entry of its statement in the log, in hexadecimal.")
+
+
 class Detected(drf.Serializer[Any]):
     agrees = drf.BooleanField(help_text="Whether nothing is wrong.")
     drafts = DraftShown(many=True, help_text="By sender and shipment.")
+    allowed = ExcusedShown(many=True, help_text="What would be reported, but for a waiver.")
 
 
 class ScorecardShown(drf.Serializer[Any]):
@@ -235,6 +246,20 @@ def draft(found: Drafted) -> Members:
     ]
     shipment = found.shipment and {"submission": str(found.shipment[0]), "event": found.shipment[1]}
     return {"to": found.to, "shipment": shipment, "scenarios": scenarios, "message": dict(found.message)}
+
+
+def excused(found: Iterable[Excused]) -> list[Members]:
+    listed = list(found)
+    entries = Entry.objects.in_bulk({each.waiver.registered for each in listed})
+    return [
+        {
+            "gtin": each.gtin,
+            "waiver": each.waiver.kind,
+            "basis": each.waiver.basis,
+            "entry": bytes(entries[each.waiver.registered].entry).hex(),
+        }
+        for each in listed
+    ]
 
 
 def cards(found: Iterable[Card], since: datetime, before: datetime) -> Members:

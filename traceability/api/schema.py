@@ -98,6 +98,7 @@ _ACCEPTED = {
         }
     ],
     "known": [],
+    "allowed": [],
 }
 _SUBMISSION = OpenApiParameter("submission", OpenApiTypes.UUID, OpenApiParameter.PATH, description="Its id.")
 _PURPOSE = OpenApiParameter(
@@ -277,8 +278,8 @@ register = extend_schema(
     operation_id="register",
     summary="Register a key or a right",
     description="A statement about a key or a right: `key`, `key-revocation`, `prefix`, `delegation`, `licence`, "
-    "`location`, `revocation`, or one by which governors change the rules (FORMATS section 5). Its signature says "
-    "whose word it is: no token is asked for, so that an accrediting authority needs no account.",
+    "`location`, `waiver`, `revocation`, or one by which governors change the rules (FORMATS section 5). Its signature "
+    "says whose word it is: no token is asked for, so that an accrediting authority needs no account.",
     request={COSE: OpenApiTypes.BINARY},
     responses={
         200: OpenApiResponse(

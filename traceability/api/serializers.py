@@ -27,13 +27,13 @@ from ..history import Custody, Hop, Implied
 from ..labels.stock import FORM, NAMED
 from ..line_checks import Checked as CheckedReport
 from ..listing import Page
-from ..models import Registration, SerialBlock, SerialPool, Submission
+from ..models import Allowance, Registration, SerialBlock, SerialPool, Submission
 from ..moving import MOVES
 from ..moving import REASONS as MOVE_REASONS
 from ..numbering import SETS
 from ..openings import ItemOpening
 from ..receiving import Compared, OnItsWay, Shipment
-from ..records import exceptions_of, known_before
+from ..records import allowances_of, exceptions_of, known_before
 from ..registration import remarks
 from ..serials import State, numbering, state
 from ..sightings import Seen
@@ -76,6 +76,17 @@ class Excepted(drf.Serializer[Any]):
     detail = _text("What it is, and what came of it.")
 
 
+class AllowedShown(drf.Serializer[Any]):
+    """What a rule would have refused, and the record by which it was taken."""
+
+    event = drf.IntegerField(help_text="Which event, from 0.", min_value=0)
+    rule = _text("The rule: `licence` or `return`.")
+    subject = _text("GLN of the party without a licence, or the item that came back.")
+    waiver = _text("Its kind: waiver, exception, exemption, grandfathered or excluded.")
+    basis = _text("What it is based on.")
+    entry = _text("The entry of its statement in the log, in hexadecimal.")
+
+
 class AcceptedSubmission(drf.Serializer[Any]):
     """The node's answer to a submission, the same again on every retry."""
 
@@ -89,6 +100,7 @@ class AcceptedSubmission(drf.Serializer[Any]):
         child=drf.IntegerField(min_value=0),
         help_text="Events, from 0, that were recorded before: a resend, of which nothing new came.",
     )
+    allowed = AllowedShown(many=True, help_text="What waivers have allowed, which a rule would have refused.")
 
 
 def accepted(submission: Submission) -> Members:
@@ -100,6 +112,18 @@ def accepted(submission: Submission) -> Members:
         "warnings": submission.warnings,
         "exceptions": [write_exception(each) for each in exceptions_of(submission)],
         "known": known_before(submission),
+        "allowed": [_allowed(row, entry) for row, entry in allowances_of(submission)],
+    }
+
+
+def _allowed(row: Allowance, entry: str) -> Members:
+    return {
+        "event": row.position,
+        "rule": row.rule,
+        "subject": row.subject,
+        "waiver": row.waiver.kind,
+        "basis": row.waiver.basis,
+        "entry": entry,
     }
 
 

@@ -18,6 +18,7 @@ from . import (
     transactions,
     verifications,
     views,
+    waivers,
 )
 
 urlpatterns = [
@@ -99,6 +100,7 @@ urlpatterns = [
         name="exception-message",
     ),
     path("scorecards", exceptions.Scorecards.as_view(), name="scorecards-api"),
+    path("waivers", waivers.Waivers.as_view(), name="waivers"),
     path("", views.NoResource.as_view()),
     path("<path:rest>", views.NoResource.as_view()),
 ]

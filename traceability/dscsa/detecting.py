@@ -20,12 +20,14 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.conf import settings
+from django.db import connection, transaction
 
 from partners.descriptions import known
 from partners.gs1.identifiers import gtin_of, is_sgtin
-from partners.models import Partner
+from partners.models import Partner, Waiver
+from partners.waivers import waiver_for
 
-from .. import bulk
+from .. import bulk, notices
 from ..custody import Status, new_owner
 from ..epcis.errors import DocumentError
 from ..epcis.jcs import JSON, encode
@@ -34,8 +36,10 @@ from ..expecting import compared, shipments_to
 from ..loading import states_of
 from ..models import Event
 from ..moving import Thing
+from ..notice_kinds import Telling
 from ..receiving import Shipment
 from ..records import event_of
+from ..statements import WaivedRule
 from .pdg import ItemKind, Resolution, Source, report
 
 MOST_NAMED = 200  # packs that a draft names one by one; of more it tells how many
@@ -152,15 +156,48 @@ class Drafted:
     message: Mapping[str, JSON]
 
 
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """Product without data, where a waiver lets it come so."""
+
+    gtin: str
+    waiver: Waiver
+
+
 def detect(party: Partner, seen: Seen, *, email: str, order: str | None, now: datetime) -> list[Drafted]:
-    """Drafts of what to report, by sender and shipment; none where all is as it should be.
+    """Drafts of what to report, by sender and shipment; none where all is as it should be."""
+    return detected(party, seen, email=email, order=order, now=now)[0]
+
+
+def detected(
+    party: Partner, seen: Seen, *, email: str, order: str | None, now: datetime
+) -> tuple[list[Drafted], list[Excused]]:
+    """The same; and what would be reported, but for a waiver.
 
     `email` is the reporter's, `order` its number of the order. Raises `NotFound` for a container that is not with the
     party: alike for one that nobody knows.
     """
     shipments = shipments_to(party, now=now)
     found = [*_Received(party, seen, shipments, now).findings(), *_opened(party, seen)]
-    return list(_drafts(party, found, seen, shipments, email=email, order=order, now=now))
+    excused = _excused(found, now)
+    left = [each for each in found if not (_is_without_data(each) and _product(each) in excused)]
+    drafts = list(_drafts(party, left, seen, shipments, email=email, order=order, now=now))
+    return drafts, list(excused.values())
+
+
+def _excused(found: Iterable[Finding], now: datetime) -> dict[str, Excused]:
+    """By product that came without data, what lets it: of the sender's, or of the product. A query for each product."""
+    products = {_product(each): each.concerns.sender for each in found if _is_without_data(each)}
+    waived = {gtin: waiver_for(WaivedRule.TRANSACTION, sender, {gtin}, now) for gtin, sender in products.items()}
+    return {gtin: Excused(gtin, row) for gtin, row in waived.items() if row is not None}
+
+
+def _is_without_data(each: Finding) -> bool:
+    return each.kind is ItemKind.MISSING_PRODUCT_DATA
+
+
+def _product(each: Finding) -> str:
+    return str(each.said.get("product_gtin", ""))
 
 
 # ---- what came ------------------------------------------------------------------------------------------------------
@@ -385,6 +422,44 @@ _CAME = """WITH RECURSIVE around (epc, id, lo, hi) AS (
     AND m.event_id > a.lo AND (a.hi IS NULL OR m.event_id < a.hi)
 JOIN traceability_event AS e ON e.id = m.event_id
 WHERE e.consignee = %s AND e.biz_step = 'shipping' GROUP BY a.epc"""
+
+
+# ---- what nobody has asked about ------------------------------------------------------------------------------------
+
+
+def tell_overdue(*, now: datetime) -> int:
+    """Tell parties of shipments that have been on their way to them for too long, each once: how many. Two statements,
+    whatever the number of packs; what is more than MOST_TOLD is told the next time."""
+    cutoff = connection.ops.adapt_datetimefield_value(now - _lost_after())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_OVERDUE, [cutoff, MOST_TOLD])
+        found = cursor.fetchall()
+        notices.tell(
+            (
+                Telling(
+                    party, "exception.overdue", f"shipment/{event}",
+                    {"shipment": {"submission": str(UUID(str(submission))), "event": position}, "sender": sender},
+                )
+                for event, party, sender, submission, position in found
+            ),
+            now=now,
+        )  # fmt: skip
+    return len(found)
+
+
+MOST_TOLD = 1000
+
+#: The event that shipped each is the last that moved it. Packs in a container are on their way with it.
+_OVERDUE = """SELECT e.id, e.consignee, e.party, s.submission, e.position FROM (
+    SELECT DISTINCT (SELECT max(m.event_id) FROM traceability_move AS m WHERE m.item_id = i.id) AS event_id
+    FROM traceability_item AS i
+    WHERE i.consignee IS NOT NULL AND i.status = 'in_transit' AND i.last_time < %s
+) AS late JOIN traceability_event AS e ON e.id = late.event_id
+JOIN traceability_submission AS s ON s.id = e.submission_id
+WHERE e.consignee IS NOT NULL AND e.biz_step = 'shipping' AND NOT EXISTS (
+    SELECT 1 FROM traceability_notice AS n WHERE n.party = e.consignee AND n.kind = 'exception.overdue'
+    AND n.about = 'shipment/' || e.id
+) ORDER BY e.id LIMIT %s"""
 
 
 # ---- what is in things ----------------------------------------------------------------------------------------------

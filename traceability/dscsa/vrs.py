@@ -31,10 +31,11 @@ from partners.gs1.element_string import ElementString
 from partners.licences import may_trade
 from partners.models import Location, Partner
 from partners.prefixes import licensee
+from partners.waivers import waiver_for
 
 from ..errors import NotAllowed, Refusal
 from ..history import Chain, chain
-from ..statements import Verification, sign_verification
+from ..statements import Verification, WaivedRule, sign_verification
 from .verification import CHECKS, Case, day, day_at
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -149,7 +150,7 @@ def responder_for(gtin: str, requester: str, reader: Partner, *, now: datetime) 
     if requester != reader.gln and Location.objects.operators([requester]).at(requester, now) != reader.gln:
         detail = "reqGLN is neither you nor a place of yours"
         raise NotAllowed(detail, code="not_your_gln", where="reqGLN", expected=reader.gln, found=requester)
-    if not may_trade(reader.gln, now):
+    if not may_trade(reader.gln, now) and waiver_for(WaivedRule.LICENCE, reader.gln, {gtin}, now) is None:
         raise NotAllowed("none of your licences is in force", code="partner_not_authorized", where="reqGLN")
     if (responder := licensee(gtin)) is None:
         raise NotAnsweredHere("nobody here may issue this GTIN", where="gtin", found=gtin)

@@ -429,6 +429,17 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='events', to='traceability.submission'),
         ),
         migrations.CreateModel(
+            name='Allowance',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.IntegerField()),
+                ('rule', models.CharField(max_length=11)),
+                ('subject', models.TextField()),
+                ('waiver', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='partners.waiver')),
+                ('submission', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='allowances', to='traceability.submission')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Subscription',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -52,6 +52,12 @@ GROUPS: tuple[Group, ...] = (
         (
             Line("holds", "Hold and release", "Keep a pack, a lot or a product where it is; let it go again."),
             Line("recalls", "Recalls", "What is called back: where it is, who has answered; and your own answer."),
+            Line(
+                "exceptions-page",
+                "Exceptions",
+                "What is wrong with a shipment: found, reported to its sender, settled.",
+            ),
+            Line("scorecards", "Scorecards", "How partners keep to what they send and say."),
             *_moves("void", "send_back", "return", "decommission", "destroy", "export"),
         ),
     ),

@@ -105,6 +105,7 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "GET /api/v1/exceptions/{case}",
         "GET /api/v1/exceptions/{case}/messages/{message}",
         "GET /api/v1/scorecards",
+        "GET /api/v1/waivers",
     }
 
 

@@ -28,6 +28,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.remembered import once
 from tests.traceability.api.conftest import Api, described
+from tests.traceability.dscsa.test_exceptions import Dispute, overage
 from tests.traceability.test_verification import scan
 from tests.world import EXPIRY, GTIN, LOT, World, case, pallet, unit
 from traceability import statements
@@ -114,6 +115,10 @@ def _tell() -> tuple[list[dict[str, str]], dict[str, list[Any]], dict[str, list[
         location="https://trial.example/cuts/7", **world._from(world.maker),
     )  # fmt: skip
     anchored = maker.post("/api/v1/anchors", statements.sign(hashed, world.maker.key), COSE)
+    reported = Dispute(world, world.pharmacy, world.maker).reports(overages=[overage()])
+    message = json.loads(bytes(reported.content))
+    about = {"case": str(reported.case.case), "message": message["message_uuid"]}
+    report = {"kind": "report", "message": message, "statement": statements.b64(bytes(reported.statement.envelope))}
     scans = [scan(each) for each in ("A1", "A2", "Z9")]
     known: dict[str, list[Any]] = {
         "gtin": [GTIN, "614141123452", "50614141123457"],
@@ -222,6 +227,14 @@ def _tell() -> tuple[list[dict[str, str]], dict[str, list[Any]], dict[str, list[
         ],
         "POST /api/v1/anchors": [Whole(statements.sign(hashed, world.maker.key), media_type=COSE)],
         "GET /api/v1/anchors/{entry}/proof": [Whole(path={"entry": anchored.json()["entry"]})],
+        "POST /api/v1/exceptions": [Whole(report)],
+        "POST /api/v1/exception-detections": [
+            Whole({"email": "dock@example.com", "scans": scans[:2], "epcs": [pallet(1)], "check_products": True}),
+            Whole({"email": "dock@example.com", "contents": [{"container": case("C1"), "epcs": packs[3:]}]}),
+        ],
+        "GET /api/v1/exceptions/{case}": [Whole(path={"case": about["case"]})],
+        "GET /api/v1/exceptions/{case}/messages/{message}": [Whole(path=about)],
+        "GET /api/v1/scorecards": [Whole(query={"since": "2026-01-01"})],
         "POST /api/v1/statements": [Whole(registered, media_type=COSE)],
         "GET /api/v1/transactions/{submission}/{event}": [Whole(path=shipment)],
         "GET /api/v1/verify": [Whole(query={"scan": scans[0]}), Whole(query=elements | {"expiry": EXPIRY})],

@@ -14,14 +14,15 @@ from partners.gs1.identifiers import Pgln
 from tests.traceability.dscsa.test_exceptions import Dispute, answer, last_event, shows
 from tests.traceability.story import custody, retracted
 from tests.world import EXPIRY, GTIN, LOT, Party, World, pallet, unit
-from traceability.dscsa.detecting import SCENARIOS, Drafted, Scenario, Seen, detect
+from traceability.dscsa.detecting import SCENARIOS, Drafted, Scenario, Seen, detect, tell_overdue
 from traceability.dscsa.exceptions import State
 from traceability.dscsa.pdg import ItemKind, Report, Resolution
 from traceability.epcis.errors import DocumentError
 from traceability.errors import NotFound
-from traceability.models import Event
+from traceability.models import Event, Notice
 from traceability.moving import Thing
 from traceability.statements import MessageKind
+from traceability.tasks import overdue
 
 
 def things(*epcs: str, lot: str = LOT, expiry: str = EXPIRY) -> tuple[Thing, ...]:
@@ -378,3 +379,27 @@ def test_the_number_of_queries_does_not_depend_on_that_of_packs(world: World) ->
     world.maker.ships(many, to=world.distributor)
     more = queries(world.distributor, [*many[:40], *few[:2], *(unit(f"X{n}") for n in range(40))])
     assert more <= asked + 1
+
+
+# ---- without being asked --------------------------------------------------------------------------------------------
+
+
+def test_whoever_waits_for_long_is_told_once(world: World, shipped: list[str]) -> None:
+    load = world.maker.packs(world.maker.commissions(serial=["P1", "P2"]), into=pallet(1))
+    world.maker.ships(load, to=world.pharmacy)
+    assert tell_overdue(now=world.now) == 0
+    world.distributor.receives(shipped[:3], sender=world.maker)
+    world.passes(seconds=settings.EXCEPTION_LOST_SECONDS + 60)
+    assert tell_overdue(now=world.now) == 2
+    assert tell_overdue(now=world.now) == 0
+    (notice,) = Notice.objects.filter(party=world.distributor.gln)
+    sent = Event.objects.filter(consignee=world.distributor.gln, biz_step="shipping").get()
+    assert (notice.kind, notice.body["shipment"]) == (
+        "exception.overdue", {"submission": str(sent.submission.submission), "event": sent.position}
+    )  # fmt: skip
+    assert not Notice.objects.filter(party=world.stranger.gln).exists()
+    world.maker.calls_off(load, to=world.pharmacy)
+    world.maker.ships(load, to=world.pharmacy)
+    world.passes(seconds=settings.EXCEPTION_LOST_SECONDS + 60)
+    overdue()
+    assert Notice.objects.filter(party=world.pharmacy.gln).count() == 2, "it is another shipment"
