@@ -70,11 +70,17 @@ class Score:
         """Of the innocent units that were scanned: the others nobody asked about. An alarm over any of them counts."""
         return len(self.false) / self.checked if self.checked else 0.0
 
+    @property
+    def share_in_doubt(self) -> float:
+        """Of the same: what thefts of keys cost those whose packs nothing was done to."""
+        return self.in_doubt / self.checked if self.checked else 0.0
+
     def as_json(self) -> dict[str, Any]:
         """All of it, the same for the same seed and number of units:
 
             {"seed":1,"units":100080,"faults":426,"caught":422,"right":414,"missed":4,"share_right":0.971831,
-             "innocent":98682,"checked":4018,"unsigned":866,"in_doubt":1552,"false_alarms":0,"share_false":0.0,
+             "innocent":98682,"checked":4020,"unsigned":866,"in_doubt":1552,"share_in_doubt":0.38607,
+             "false_alarms":0,"share_false":0.0,
              "kinds":{"copy_after":{"class":"copy","faults":30,"caught":30,"right":30,"missed":0,"found_as":{}},...},
              "false":[{"subject":epc or file,"said":["alarm:two_places",...]},...]}
 
@@ -93,6 +99,7 @@ class Score:
             "checked": self.checked,
             "unsigned": self.unsigned,
             "in_doubt": self.in_doubt,
+            "share_in_doubt": round(self.share_in_doubt, 6),
             "false_alarms": len(self.false),
             "share_false": round(self.share_false, 6),
             "kinds": {

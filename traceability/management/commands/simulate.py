@@ -76,6 +76,6 @@ def show(console: Console, found: Score) -> None:
         f"{len(found.false)} false alarms over {found.checked} innocent packs scanned ({found.share_false:.3%})"
     )
     console.print(
-        f"Of those, {found.unsigned} are shown as told by others, and {found.in_doubt} as signed with a key that was "
-        "stolen later: both true, and counted as neither"
+        f"Of those, {found.unsigned} are shown as told by others, and {found.in_doubt} ({found.share_in_doubt:.1%}) as "
+        "signed with a key that was stolen later: both are true, and counted by themselves"
     )
