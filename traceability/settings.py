@@ -251,6 +251,7 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
         "BlockStateEnum": ["allocated", "returned", "expired"],
         "TraceReasonEnum": "traceability.statements.TraceReason",
+        "MoveReasonEnum": "traceability.moving.REASONS",
         "MessageKindEnum": ["report", "response", "follow-up"],
         "CaseStateEnum": ["to_answer", "to_follow_up", "to_close", "resolved"],
     },

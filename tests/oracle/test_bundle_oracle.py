@@ -10,6 +10,7 @@ from typing import Any
 import cbor2
 import pytest
 
+from partners.gs1.identifiers import gtin_of, is_sgtin
 from tests.traceability.test_proving import bundle, integrate, trusted
 from tests.world import CASE_GTIN, Party, World, pallet, unit
 from traceability.bundle import Report, examine
@@ -188,6 +189,7 @@ def absent(world: World) -> Party:
 
 def test_both_tell_one_story_of_every_item_to_everybody(world: World) -> None:
     tell_a_long_story(world)
+    looks_into_everything(world)
     integrate(world)
     policy, count = json.loads(str(trusted(world))), 0
     for epc in Item.objects.values_list("epc", flat=True):
@@ -225,12 +227,19 @@ def test_what_a_stranger_does_at_its_place_others_tell(world: World) -> None:
 
 def prove_everything(world: World) -> None:
     """Of every item both tell one story, and every step of it holds."""
+    looks_into_everything(world)
     integrate(world)
     policy = json.loads(str(trusted(world)))
     for epc in Item.objects.values_list("epc", flat=True):
-        data = bundle(world, epc, world.regulator)
+        data = bundle(world, epc, world.regulator if is_sgtin(epc) else world.maker)  # a case is of products
         agree(data, policy)
         assert step_of_oracle(data, policy) is None
+
+
+def looks_into_everything(world: World) -> None:
+    """The regulator reads what it has a case of."""
+    for gtin in {gtin_of(epc) for epc in Item.objects.values_list("epc", flat=True)} - {None}:
+        world.opens_case(gtin=str(gtin))
 
 
 # ---- damage that nobody named

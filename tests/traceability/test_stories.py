@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from ledger import log
 from ledger.keys import log_signer
 from partners.access import Purpose
+from partners.gs1.identifiers import gtin_of, is_sgtin
 from tests.traceability.story import demand_order, insisting, off_node, retracted
 from tests.traceability.test_proving import trusted
 from tests.world import Party, World, case, pallet, unit
@@ -163,13 +164,15 @@ def moved_by(submitter: str, here: set[str], before: Standing, after: Standing) 
 
 def demand_proofs(world: World) -> None:
     """I6: of every item a bundle that a stranger accepts, and openings for who has it."""
+    for gtin in {gtin_of(epc) for epc in standing()} - {None}:
+        world.opens_case(gtin=str(gtin))
     while log.integrate(now=world.now, signer=log_signer()):
         pass
     policy, here = trusted(world), {getattr(world, name).gln: getattr(world, name) for name in HERE}
     for epc, (status, holder, *_) in standing().items():
         if status is None:
             continue
-        for reader in filter(None, (world.regulator, here.get(holder))):
+        for reader in filter(None, (world.regulator if is_sgtin(epc) else None, here.get(holder))):
             data = bundle_for(epc, reader.partner, purpose=Purpose.CUSTODY, now=world.now)
             assert examine(data, policy).failure is None, (epc, reader.name, examine(data, policy).failure)
         if holder in here:

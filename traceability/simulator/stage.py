@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from httpx import BaseTransport, Client
 
+from partners.gs1.identifiers import gtin_of
 from partners.models import ApiToken, Role
 
 from .. import authorities, statements
@@ -39,7 +40,7 @@ class Stage:
     def people(self) -> None:
         """What the operator does by command, then what the office says of everybody."""
         office = self._join(Member(OFFICE, "Office of Accreditation", Role.OPERATOR))
-        self._join(Member(REGULATOR, "Board of Pharmacy", Role.REGULATOR))
+        board = self._join(Member(REGULATOR, "Board of Pharmacy", Role.REGULATOR))
         authorities.save(Path(settings.AUTHORITIES), [authorities.Authority(office.gln, office.key.public)])
         for member in self.plan.members:
             self._join(member)
@@ -49,6 +50,18 @@ class Stage:
             if member.prefix:
                 said = statements.Prefix(about=member.gln, gtins=(member.prefix,), **self.said_by(office))
                 office.says(f"prefix of {member.name}", said)
+        self._vouch(board.member)
+        for product in sorted({gtin_of(epc) or "" for epc in self._made()}):
+            said_by = self.said_by(board)
+            case = statements.Case(
+                about=board.gln, case="simulated", gtin=product, reason="fraud", valid_to=TRADING_UNTIL, **said_by
+            )
+            board.says(f"case of {product}", case)
+
+    def _made(self) -> Iterator[str]:
+        """A case and a pack of each load."""
+        for load in self.plan.loads:
+            yield from (load.cases[0].epc, load.cases[0].epcs[0])
 
     def _join(self, member: Member) -> Party:
         partner = admit(member.gln, name=member.name, role=member.role, now=datetime.now(UTC))
