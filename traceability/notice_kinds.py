@@ -54,9 +54,7 @@ KINDS: Mapping[str, Kind] = {
     "alarm.out_of_chain": Kind(
         "A pack that concerns you was seen where its record does not have it.", page="alarms-page"
     ),
-    "exception.overdue": Kind(
-        "A shipment to you is on its way for long: it may be lost.", page="exceptions-page"
-    ),
+    "exception.overdue": Kind("A shipment to you is on its way for long: it may be lost.", page="exceptions-page"),
     "exception.reported": Kind("A partner reports that something is wrong with a shipment.", page="exceptions-page"),
     "exception.answered": Kind("A partner has answered what you reported.", page="exceptions-page"),
     "exception.agreed": Kind("You have agreed to put something right.", page="exceptions-page"),

@@ -49,6 +49,7 @@ from partners.models import (
 )
 from tests.ledger.tsa import Authority, openssl
 from tests.remembered import once
+from tests.traceability.dscsa.test_exceptions import Dispute, answer, overage
 from tests.traceability.story import a_pallet, insisting, off_node, retracted
 from tests.traceability.test_rules import Board
 from tests.world import CASE_GTIN, GTIN, Party, World, case, document, gln, pallet, unit
@@ -96,7 +97,7 @@ from traceability.tally import Tally
 
 IN_STORE = (
     *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, Hold, Grant, AccessRecord),
-    Waiver,
+    *(Waiver, CaseMessage),
     AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
@@ -126,8 +127,7 @@ NOT_AUDITED = {
     Subscription: "where a party wants to be told",
     Delivery: "how it stands with telling it",
     Sampling: "what the node drew for a party",
-    CaseMessage: "its statement has its hash, which whoever reads it compares",
-    PartnerCase: "what follows from those messages",
+    PartnerCase: "what follows from the messages of a case, which are audited",
     CaseItem: "the same",
     Allowance: "which waiver the node applied; what it allowed, a replay judges again",
 }
@@ -252,6 +252,10 @@ def second_half(world: World) -> None:
     world.holds(maker, gtin=GTIN, first="V1", last="V9")
     world.holds(world.regulator, "stolen", gtin=GTIN, lot="L9")
     world.grants(maker, distributor, "0614141", until=world.now.replace(microsecond=0) + timedelta(days=9))
+    for reporter, partner in ((distributor, maker), (pharmacy, distributor)):
+        dispute, wrong = Dispute(world, reporter, partner), overage()
+        dispute.reports(overages=[wrong])
+        dispute.responds(answer(wrong))
     waiver = statements.Waiver(
         about=distributor.gln, waiver=statements.WaiverKind.EXEMPTION, rules=(statements.WaivedRule.TRANSACTION,),
         gtins=(GTIN,), basis="a letter", document=bytes(32), valid_from=world.now.replace(microsecond=0),
