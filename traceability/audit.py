@@ -145,6 +145,7 @@ def differences(
             _as_far_as_it_can_be_read(_LOG, of_log),
             _as_far_as_it_can_be_read("traceability_registration", rehash.registrations(rights)),
             _as_far_as_it_can_be_read(_GRANTED, rights.rows()),
+            _as_far_as_it_can_be_read("traceability_casemessage", rehash.messages()),
             _as_far_as_it_can_be_read("traceability_submission", rights.certificates(row.since)),
             _as_far_as_it_can_be_read(_HANDED_IN, rehash.submissions(rights, row.since, progress, again)),
             _as_far_as_it_can_be_read(

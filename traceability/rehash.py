@@ -41,7 +41,7 @@ from .epcis.events import Document, Event
 from .epcis.jcs import encode
 from .erasure import GONE
 from .errors import Refusal
-from .models import AccessInterval, Registration, Sighting, Submission
+from .models import AccessInterval, CaseMessage, Registration, Sighting, Submission
 from .rebuild import UNLIMITED
 from .records import EVENT_WORDS, KINDS, LEAF, StoredEvent, events_of, lot_and_expiry, moment, stored_time
 from .rights import WHAT, Rights, plain, shown
@@ -100,6 +100,31 @@ def _registration(logged: "_Logged", opened: Opened[statements.Registration], ri
         rights.adopt(adopted, row.entry_id)
     if not logged.damaged and not governed:
         rights.apply(opened, row, logged.entry.index if logged.entry else None)
+
+
+def messages() -> Iterator[Difference]:
+    """Every message of a case between partners is the one that its statement is about, and none is missing."""
+    table = CaseMessage._meta.db_table
+    left = set(Registration.objects.filter(kind=statements.ExceptionMessage.kind()).values_list("pk", flat=True))
+    for row in CaseMessage.objects.select_related("statement", "case").order_by("pk").iterator(chunk_size=200):
+        left.discard(row.statement_id)
+        try:
+            said = statements.open_statement(bytes(row.statement.envelope)).payload
+        except (DocumentError, LogError):
+            continue  # found above
+        if not isinstance(said, statements.ExceptionMessage):
+            yield Difference(table, str(row.pk), "statement", "this statement is about no message")
+            continue
+        if sha256(bytes(row.content)).digest() != said.hash:
+            yield Difference(table, str(row.pk), "statement, content", "not the message that was signed")
+        if row.kind != said.message:
+            detail = f"expected {shown(str(said.message))}, found {shown(row.kind)}"
+            yield Difference(table, str(row.pk), "kind", detail)
+        of_it = {row.case.reporter, row.case.partner} == {said.submitter, said.to}
+        if str(row.case.case) != said.case or not of_it:
+            yield Difference(table, str(row.pk), "case", f"it was said in case {said.case}")
+    for key in sorted(left):
+        yield Difference(table, f"statement {key}", WHOLE, "signed, and not here")
 
 
 # ---- what is logged -------------------------------------------------------------------------------------------------

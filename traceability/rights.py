@@ -115,7 +115,20 @@ class Rights:
             return False
         if isinstance(said, statements.Hold) and said.gtin is not None:
             return opened.issuer == said.about and self._may_hold_product(said.about, said.gtin, number)
+        if isinstance(said, statements.Waiver):
+            return opened.issuer == said.about and self._may_waive(said, number)
         return opened.issuer == said.about and isinstance(said, OF_ITSELF)
+
+    def _may_waive(self, said: statements.Waiver, number: int) -> bool:
+        if said.waiver is statements.WaiverKind.DROP_SHIPMENT:
+            return True
+        issued = [
+            digits
+            for about, digits, _, _, at in self.prefixes
+            if about == said.about and at < number and not self._has_ended(at, number)
+        ]
+        of_them = all(any(matches_prefix(gtin, digits) for digits in issued) for gtin in said.gtins or ())
+        return said.waiver in statements.OF_PRODUCTS and of_them
 
     def _may_hold_product(self, gln: str, gtin: str, number: int) -> bool:
         """As registration asks. Who had an item then, only a replay could tell: of single ones that is not asked."""

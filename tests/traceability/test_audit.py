@@ -50,6 +50,7 @@ from partners.models import (
 )
 from tests.ledger.tsa import Authority, openssl
 from tests.remembered import once
+from tests.traceability.dscsa.test_exceptions import Dispute, answer, overage
 from tests.traceability.story import a_pallet, insisting, off_node, retracted
 from tests.traceability.test_rules import Board
 from tests.world import CASE_GTIN, GTIN, Party, World, case, document, gln, pallet, unit
@@ -103,7 +104,7 @@ from traceability.tally import Tally
 IN_STORE = (
     *(Log, Entry, Tile, Checkpoint, Cosignature, SigningKey, Prefix, Delegation, Location, Hold, Grant, AccessRecord),
     Case,
-    Waiver,
+    *(Waiver, CaseMessage),
     AccessInterval,
     *(Submission, Event, Registration, Sighting, Item, Containment, Move, ExceptionCase),
 )
@@ -138,8 +139,7 @@ NOT_AUDITED = {
     Trace: "where its request and its answer are looked for: those are audited",
     TracePackage: "its hash stands in a signed answer: whoever reads it checks that",
     TracePiece: "the same",
-    CaseMessage: "its statement has its hash, which whoever reads it compares",
-    PartnerCase: "what follows from those messages",
+    PartnerCase: "what follows from the messages of a case, which are audited",
     CaseItem: "the same",
     Allowance: "which waiver the node applied; what it allowed, a replay judges again",
 }
@@ -265,6 +265,10 @@ def second_half(world: World) -> None:
     world.holds(world.regulator, "stolen", gtin=GTIN, lot="L9")
     world.opens_case(lot="L9", serials=("V1", "V2"))
     world.grants(maker, distributor, "0614141", until=world.now.replace(microsecond=0) + timedelta(days=9))
+    for reporter, partner in ((distributor, maker), (pharmacy, distributor)):
+        dispute, wrong = Dispute(world, reporter, partner), overage()
+        dispute.reports(overages=[wrong])
+        dispute.responds(answer(wrong))
     waiver = statements.Waiver(
         about=distributor.gln, waiver=statements.WaiverKind.EXEMPTION, rules=(statements.WaivedRule.TRANSACTION,),
         gtins=(GTIN,), basis="a letter", document=bytes(32), valid_from=world.now.replace(microsecond=0),

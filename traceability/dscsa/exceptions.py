@@ -129,7 +129,12 @@ def send(party: Partner, sent: Sent, *, now: datetime) -> tuple[CaseMessage, boo
     if key is None:
         detail, expected = "this node holds no key of yours", "a statement that you have signed, in `statement`"
         raise NotAllowed(detail, code="no_custodial_key", expected=expected)
-    return hand_in(custodial.sign(said, key), sent.content, now=now)
+    try:
+        return hand_in(custodial.sign(said, key), sent.content, now=now)
+    except Refusal as refusal:
+        if refusal.code == "submission_reused" and (row := _sent_before(said)) is not None:  # the same, at once
+            return row, False
+        raise
 
 
 def statement_of(party: Partner, sent: Sent, message: Message, *, now: datetime) -> ExceptionMessage:
@@ -176,12 +181,25 @@ def _sent_before(said: ExceptionMessage) -> CaseMessage | None:
 
 def _take(opened: Opened[Any], said: ExceptionMessage, message: Message, now: datetime) -> tuple[CaseMessage, bool]:
     _demand_agreement(said, message, now)
+    try:
+        return _taken(opened, said, message, now)
+    except _OpenedMeanwhile:
+        return _taken(opened, said, message, now)  # which now finds it
+
+
+class _OpenedMeanwhile(Exception):
+    """Another message of the same sender has opened the case. It is to be locked first: so nobody waits in a circle."""
+
+
+def _taken(opened: Opened[Any], said: ExceptionMessage, message: Message, now: datetime) -> tuple[CaseMessage, bool]:
     with transaction.atomic():
         case = _locked(said)
         statement = take(opened, now=now)  # whoever may not sign this is told of nothing
         before = CaseMessage.objects.filter(statement=statement).select_related("statement__entry", "case").first()
         if before is not None:
             return before, False
+        if case is None and _cases_about(said).exists():  # by now nobody else opens one for the sender
+            raise _OpenedMeanwhile
         case = case or _open(said, message, now)
         if case.messages.count() >= MOST_MESSAGES:
             raise Refusal("the case has too many messages", code="case_full", expected=f"at most {MOST_MESSAGES}")
@@ -215,9 +233,12 @@ def _demand_agreement(said: ExceptionMessage, message: Message, now: datetime) -
 def _locked(said: ExceptionMessage) -> PartnerCase | None:
     """The case that it is about, which stands still until this is over. Locked before any party: nobody who has locked
     a party asks for a case."""
+    return _cases_about(said).select_for_update(of=("self",)).first()
+
+
+def _cases_about(said: ExceptionMessage) -> QuerySet[PartnerCase]:
     to = None if said.message is MessageKind.REPORT else said.to  # another's is told apart by `_demand_open`
-    rows = _between(said.message, said.submitter, to).filter(case=said.case)
-    return rows.select_for_update(of=("self",)).first()
+    return _between(said.message, said.submitter, to).filter(case=said.case)
 
 
 def _between(kind: MessageKind, sender: str, to: str | None) -> QuerySet[PartnerCase]:

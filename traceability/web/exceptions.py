@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 
@@ -155,7 +156,7 @@ def report(request: HttpRequest, reader: Partner) -> HttpResponse:
 def say(request: HttpRequest, reader: Partner, case: UUID) -> HttpResponse:
     """What the reader says in a case: an answer, what was done, that it is resolved."""
     try:
-        found = exceptions.case_of(reader, case)
+        found = exceptions.case_of(reader, case, request.GET.get("reporter") or None)
         kind, message = _said(request.POST, reader, found)
         return _sent(request, reader, Sent(kind, json.dumps(message).encode(), _other(found, reader)))
     except NotFound:
@@ -212,7 +213,7 @@ def _sent(request: HttpRequest, reader: Partner, sent: Sent) -> HttpResponse:
         row, _ = exceptions.send(reader, sent, now=now())
     except _REFUSED as error:
         return _refused(request, error)
-    return redirect("exception-page", case=row.case.case)
+    return redirect(f"{reverse('exception-page', kwargs={'case': row.case.case})}?reporter={row.case.reporter}")
 
 
 @never_cache

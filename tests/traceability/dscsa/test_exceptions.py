@@ -9,12 +9,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from django.conf import settings
 
 from ledger.models import Entry
 from tests.world import GTIN, Party, World
 from traceability import placing, registration, statements
-from traceability.dscsa import pdg
+from traceability.dscsa import exceptions, pdg
 from traceability.dscsa.exceptions import Case, State, case_of, cases_of, hand_in, members_of, statement_of
 from traceability.dscsa.exceptions import Sent as ToSend
 from traceability.dscsa.pdg import ItemKind, Resolution
@@ -321,8 +320,16 @@ def test_a_message_is_kept_as_it_was_sent(world: World, dispute: Dispute) -> Non
     assert members_of(dispute.seen(world.maker).messages[0]) == members
 
 
-def test_what_was_agreed_on_by_resolution() -> None:
-    from traceability.dscsa.exceptions import ACTS
+def test_a_case_is_as_big_as_people_can_settle(world: World, dispute: Dispute, monkeypatch: Any) -> None:
+    monkeypatch.setattr(exceptions, "MOST_MESSAGES", 2)
+    monkeypatch.setattr(exceptions, "MOST_CASE_ITEMS", 2)
+    items = [overage() for _ in range(3)]
+    assert refused(dispute, MessageKind.REPORT, world.distributor, dispute.report(overages=items)) == "case_full"
+    dispute.reports(overages=items[:2])
+    dispute.responds(notes="We look into it.")
+    assert refused(dispute, MessageKind.RESPONSE, world.maker, dispute.response(notes="Still.")) == "case_full"
 
-    assert set(ACTS) == set(Resolution)
-    assert settings.EXCEPTION_CLOCK_SECONDS > 0
+
+def test_everything_that_is_agreed_on_is_somebodys_to_do() -> None:
+    assert set(exceptions.ACTS) == set(Resolution)
+    assert exceptions.EVIDENCE.keys() < exceptions.ACTS.keys()

@@ -94,3 +94,16 @@ def test_to_everybody_else_there_is_no_such_page(client: Client, shipped: World)
 def test_nobody_looks_without_signing_in(client: Client, world: World) -> None:
     for page in ("/exceptions", "/scorecards", f"/exceptions/{uuid.uuid4()}"):
         assert client.get(page).headers["Location"].startswith("/sign-in")
+
+
+def test_two_cases_that_are_called_alike_are_told_apart(client: Client, shipped: World) -> None:
+    first = Dispute(shipped, shipped.distributor, shipped.maker)
+    other = Dispute(shipped, shipped.pharmacy, shipped.maker, id=first.id)
+    for each in (first, other):
+        each.reports(overages=[overage()])
+    looks(client, shipped.maker)
+    item = CaseItem.objects.get(case__reporter=shipped.pharmacy.gln).item
+    said = {"do": "answer", f"verdict-{item}": "Reject", "email": "desk@example.com"}
+    answered = client.post(f"/exceptions/{first.id}/say?reporter={shipped.pharmacy.gln}", said)
+    assert answered.status_code == 302
+    assert (first.seen().state, other.seen().state) == (State.TO_ANSWER, State.TO_CLOSE)
