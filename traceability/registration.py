@@ -35,7 +35,7 @@ from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
 from partners.still import keep_still
 
-from . import governing
+from . import cases, governing
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
 from .history import chain
@@ -51,6 +51,7 @@ from .statements import (
     Delegation,
     Grant,
     Hold,
+    Investigation,
     Key,
     KeyRevocation,
     Licence,
@@ -455,6 +456,7 @@ def apply_hold(opened: Opened[Hold], number: int) -> None:
 
 def apply_release(opened: Opened[Release], number: int) -> None:
     said = opened.payload
+    cases.demand_releasable(said.entry)
     _end(said.entry, said.about, {Hold.kind(): HoldRow}, number)
 
 
@@ -497,6 +499,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     DataHash: lambda opened, number: None,  # it stands for itself
+    Investigation: cases.apply_step,
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
 }

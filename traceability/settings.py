@@ -78,6 +78,9 @@ WEBHOOK_TIMEOUT_SECONDS = env.float("WEBHOOK_TIMEOUT_SECONDS", default=5.0)  # t
 WEBHOOK_ALLOWED_NETWORKS = env.list("WEBHOOK_ALLOWED_NETWORKS", default=["127.0.0.0/8", "::1/128"] if DEBUG else [])
 NOTICE_LEASE_SECONDS = env.float("NOTICE_LEASE_SECONDS", default=30.0)  # after which a sender is taken for dead
 ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for who may clear it, to look into it
+SUSPECT_CLOCK_SECONDS = env.float("SUSPECT_CLOCK_SECONDS", default=259_200.0)  # the law says: promptly
+TERMINATION_CLOCK_SECONDS = env.float("TERMINATION_CLOCK_SECONDS", default=1_209_600.0)  # to ask FDA what it answers
+DISPOSAL_CLOCK_SECONDS = env.float("DISPOSAL_CLOCK_SECONDS", default=2_592_000.0)
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values
@@ -258,6 +261,7 @@ SPECTACULAR_SETTINGS = {
             "name": "verifications",
             "description": "What you verified, what came of it, alarms, samples of a suspect lot.",
         },
+        {"name": "investigations", "description": "Suspect and illegitimate product: what is done about it, by when."},
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
     ],

@@ -240,6 +240,8 @@ def _words(said: Statement) -> str:
             return f"lets {said.to} read {' '.join(said.gtins or ['all'])}{until}"
         case statements.DataHash():
             return plain(f"anchors {said.location}, {said.hash_alg} {said.hash.hex()}")
+        case statements.Investigation():
+            return plain(f"investigation {said.case}: {said.step}, {said.reason}, by {said.person} at {said.place}")
         case statements.Revocation():
             return f"takes back {said.entry}"
     return ""
