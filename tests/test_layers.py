@@ -31,6 +31,7 @@ PURE = (
             *("permutation", "numbering", "line_report", "number_files", "outbound", "master_files"),
             "standard_webhooks",
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
+            *("dscsa.form_3911", "dscsa.form_3911_pdf", "cli_investigate"),
         )
     ),
 )
@@ -42,6 +43,7 @@ MORE_LIBRARIES = {
     "traceability.labels.symbols": {"barcode", "pystrich"},
     "traceability.labels.qr_code": {"segno"},
     "traceability.dscsa.paper": {"reportlab"},
+    "traceability.dscsa.form_3911_pdf": {"reportlab"},
     "traceability.labels.pdf": {"reportlab"},  # and nobody loads it who only shows a symbol
     "ledger.anchor.rfc3161": {"rfc3161_client"},  # and nobody loads it who has no time stamp to check
 }

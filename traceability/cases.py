@@ -79,7 +79,7 @@ def steps_from(state: str | None, *, notified: bool) -> list[Step]:
 
 
 def apply_step(opened: Opened[Statement], number: int) -> None:
-    """Of a statement that has just been logged, under its party's lock: the case as it is now, and who is told of it."""
+    """Of a statement that was just logged, under its party's lock: the case as it is now, and who is told of it."""
     said = opened.payload
     registration = Registration.objects.get(entry=number)
     now = registration.accepted
@@ -221,15 +221,24 @@ def immediate_partners(case: Investigation) -> dict[str, set[int]]:
 
 
 def _partners_sql(vendor: str, count: int) -> str:
+    return _filled(_COVERED + _PARTNERS, vendor, count)
+
+
+def goods_sql(vendor: str, count: int) -> str:
+    """EPC, lot and expiry of whatever so many holds lie over, and of all that is in it now; their keys twice."""
+    return _filled(_COVERED + _GOODS, vendor, count)
+
+
+def _filled(sql: str, vendor: str, count: int) -> str:
     marks = ", ".join(["%s"] * count)
-    return _PARTNERS.format(marks=marks, covered=covers_sql(vendor), forever=2**63 - 1, stem=_STEM)
+    return sql.format(marks=marks, covered=covers_sql(vendor), forever=2**63 - 1, stem=_STEM)
 
 
 _STEM = "https://id.gs1.org/01/"
 
 #: `covered`: what the holds lie over; `inside`: that, and all that is in it now; `carried`: that, and each container it
 #: was in, for as long as it was. A trade names a consignee: it is the party's, or leads to the party.
-_PARTNERS = """WITH RECURSIVE covered (item_id, hold_id) AS (
+_COVERED = """WITH RECURSIVE covered (item_id, hold_id) AS (
     SELECT i.id, h.id FROM partners_hold AS h JOIN traceability_item AS i ON i.epc = h.epc WHERE h.id IN ({marks})
     UNION
     SELECT i.id, h.id FROM partners_hold AS h
@@ -241,7 +250,8 @@ _PARTNERS = """WITH RECURSIVE covered (item_id, hold_id) AS (
     UNION
     SELECT c.item_id, inside.hold_id FROM inside
     JOIN traceability_containment AS c ON c.parent_id = inside.item_id AND c.closed_id IS NULL
-), carried (item_id, hold_id, after, upto) AS (
+)"""
+_PARTNERS = """, carried (item_id, hold_id, after, upto) AS (
     SELECT item_id, hold_id, CAST(0 AS bigint), CAST({forever} AS bigint) FROM inside
     UNION
     SELECT c.parent_id, carried.hold_id,
@@ -262,3 +272,6 @@ FROM inside JOIN traceability_item AS i ON i.id = inside.item_id
 JOIN traceability_event AS e ON e.id = i.begun_id
 WHERE e.consignee IS NOT NULL AND e.party <> e.consignee AND (e.party = %s OR e.consignee = %s)
 """
+_GOODS = """
+SELECT DISTINCT i.epc, e.lot, e.expiry FROM inside JOIN traceability_item AS i ON i.id = inside.item_id
+JOIN traceability_event AS e ON e.id = i.begun_id"""

@@ -3,6 +3,7 @@
 keygen ─> enrol ─> prefix       who speaks, who may issue what
 delegate, licence; revoke       who may act for whom, and trade when; and no longer
 hold ─> release; grant          what stays where it is; who else may read
+investigate                     suspect product, to its end
 pool ─> serials ─> report       numbers for packs; which of them a line has printed
 jobs                            what takes a node longer than a second
 commission, pack, ship, ...     what happened, by scans
@@ -37,6 +38,7 @@ from partners.gs1.identifiers import canonical
 
 from . import (
     cli_anchors,
+    cli_investigate,
     cli_jobs,
     cli_moves,
     cli_readers,
@@ -780,6 +782,9 @@ def _parser() -> argparse.ArgumentParser:
     telling.add_argument("--out", type=Path, required=True, help="file for the document to submit")
     told = "Ask a node for what takes longer than a second; wait for it, and fetch it."
     cli_jobs.form(commands.add_parser("jobs", help=told, description=told), _asked_of, _node)
+    told = "Investigate suspect product: quarantine it, and take each step until it is cleared, or disposed of."
+    investigating = cli_investigate.Typed(_node, _asked_of, _key, _canonical, _gtin, _gln)
+    cli_investigate.form(commands.add_parser("investigate", help=told, description=told), investigating)
     collecting = command(collect, node=True)
     collecting.add_argument("submission", type=_submission, metavar="ID", help="as `submit` printed it")
     collecting.add_argument("--out", type=Path, required=True, help="file for the receipt, *.receipt")

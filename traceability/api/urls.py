@@ -4,6 +4,7 @@ from django.urls import path, re_path
 
 from . import (
     anchors,
+    investigations,
     jobs,
     master_data,
     moves,
@@ -72,6 +73,15 @@ urlpatterns = [
     path("alarms/<int:number>/clear", verifications.Clear.as_view(), name="alarm-clear"),
     path("samplings", verifications.Samplings.as_view(), name="samplings"),
     path("samplings/<uuid:sampling>", verifications.SamplingDetail.as_view(), name="sampling"),
+    path("investigations", investigations.Investigations.as_view(), name="investigations-api"),
+    path("investigations/<uuid:case>", investigations.InvestigationDetail.as_view(), name="investigation-api"),
+    path("investigations/<uuid:case>/steps", investigations.Steps.as_view(), name="investigation-steps"),
+    path(
+        "investigations/<uuid:case>/acknowledgement",
+        investigations.Acknowledgement.as_view(),
+        name="investigation-acknowledgement",
+    ),
+    path("investigations/<uuid:case>/form-3911", investigations.Form3911.as_view(), name="investigation-form-3911"),
     path("", views.NoResource.as_view()),
     path("<path:rest>", views.NoResource.as_view()),
 ]

@@ -49,6 +49,7 @@ GROUPS: tuple[Group, ...] = (
         "When it goes another way",
         (
             Line("holds", "Hold and release", "Keep a pack, a lot or a product where it is; let it go again."),
+            Line("investigations", "Suspect product", "Quarantine it, investigate, and end it: with the law's clocks."),
             *_moves("void", "send_back", "return", "decommission", "destroy", "export"),
         ),
     ),

@@ -87,6 +87,12 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "GET /api/v1/samplings",
         "POST /api/v1/samplings",
         "GET /api/v1/samplings/{sampling}",
+        "GET /api/v1/investigations",
+        "POST /api/v1/investigations",
+        "GET /api/v1/investigations/{case}",
+        "POST /api/v1/investigations/{case}/steps",
+        "POST /api/v1/investigations/{case}/acknowledgement",
+        "POST /api/v1/investigations/{case}/form-3911",
     }
 
 
