@@ -577,7 +577,7 @@ class VrsRoute(models.Model):
 
 
 class Investigation(models.Model):
-    """A case of suspect product, as far as it has come (`cases.py`): what its steps in the log make of it."""
+    """A case of suspect product, as far as it has come (`investigating.py`): what its steps in the log make of it."""
 
     case = models.UUIDField(unique=True)
     party = models.CharField(max_length=13)  # GLN-13 of who investigates

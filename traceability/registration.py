@@ -35,7 +35,7 @@ from partners.models import Prefix as PrefixRow
 from partners.models import Right, Role
 from partners.still import keep_still
 
-from . import cases, governing
+from . import governing, investigating
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
 from .history import chain
@@ -456,7 +456,7 @@ def apply_hold(opened: Opened[Hold], number: int) -> None:
 
 def apply_release(opened: Opened[Release], number: int) -> None:
     said = opened.payload
-    cases.demand_releasable(said.entry)
+    investigating.demand_releasable(said.entry)
     _end(said.entry, said.about, {Hold.kind(): HoldRow}, number)
 
 
@@ -499,7 +499,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     Partner: lambda opened, number: adopt_partner(opened.payload, number),
     PartnerExit: lambda opened, number: adopt_exit(opened.payload, number),
     DataHash: lambda opened, number: None,  # it stands for itself
-    Investigation: cases.apply_step,
+    Investigation: investigating.apply_step,
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
 }

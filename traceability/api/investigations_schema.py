@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers as drf
 
-from ..cases import STATES
+from ..investigating import STATES
 from ..dscsa.form_3911 import Classification, Mechanism, Report
 from ..dscsa.investigation import Said, Seen
 from ..models import InvestigationPartner

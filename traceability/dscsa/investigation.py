@@ -21,7 +21,7 @@ from partners import access
 from partners.access import Purpose
 from partners.models import Hold, Partner
 
-from .. import cases, custodial, statements
+from .. import custodial, investigating, statements
 from ..epcis.errors import DocumentError
 from ..errors import NotFound, Refusal
 from ..models import Investigation, InvestigationPartner, InvestigationStep
@@ -112,8 +112,8 @@ def open_case(
 ) -> tuple[Investigation, bool]:
     """Quarantine these goods and begin a case, all or nothing; whether it is new. Asked again, it is the same case."""
     goods = list(dict.fromkeys(what))
-    if not 0 < len(goods) <= cases.MOST_HOLDS:
-        expected = f"1 to {cases.MOST_HOLDS} items, lots or ranges"
+    if not 0 < len(goods) <= investigating.MOST_HOLDS:
+        expected = f"1 to {investigating.MOST_HOLDS} items, lots or ranges"
         raise DocumentError("what is suspect?", code="bad_number", where="what", expected=expected)
     with transaction.atomic():
         if (row := Investigation.objects.filter(case=case, party=party.gln).first()) is not None:
@@ -184,7 +184,7 @@ def acknowledge(partner: Partner, case: UUID, note: str, *, now: datetime) -> In
         if row is None:
             raise _nothing()
         if row.acknowledged is None:
-            cases.acknowledge(row.investigation, row, note, now=now)
+            investigating.acknowledge(row.investigation, row, note, now=now)
     return row
 
 
@@ -224,7 +224,7 @@ def _seen(rows: Sequence[Investigation], reader: Partner, now: datetime) -> list
     for row in rows:
         own, told = row.party == reader.gln, [each for each in partners[row.pk] if each.party == reader.gln]
         if own or access.reads_all(reader):
-            may = cases.steps_from(row.state, notified=row.notified is not None) if own else []
+            may = investigating.steps_from(row.state, notified=row.notified is not None) if own else []
             seen.append(Seen(row, row.state, own, tuple(holds[row.pk]), tuple(steps[row.pk]),
                              tuple(partners[row.pk]), tuple(may)))  # fmt: skip
         else:

@@ -18,7 +18,7 @@ from partners.descriptions import known, known_places
 from partners.gs1.identifiers import Sgtin, is_sgtin
 from partners.models import Hold, Partner
 
-from ..cases import goods_sql
+from ..investigating import goods_sql
 from ..epcis.errors import DocumentError
 from ..errors import NotFound
 from ..statements import InvestigationStep as Step

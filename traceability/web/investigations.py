@@ -82,6 +82,16 @@ class Files(forms.FileInput):
     allow_multiple_selected = True
 
 
+class FilesField(forms.FileField):
+    """Each is taken as a file of its own is; none, where nothing was chosen."""
+
+    widget = Files
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        clean = super().clean
+        return [clean(each, initial) for each in data or ()]
+
+
 def _typed(label: str, **options: Any) -> forms.CharField:
     return forms.CharField(label=label, max_length=200, widget=forms.TextInput(_TYPED), **options)
 
@@ -92,16 +102,13 @@ class StepForm(forms.Form):
     person = _typed("Who does it")
     place = _typed("Where the goods are", help_text="building, shelf, cage")
     reason = _typed("Why")
-    evidence = forms.FileField(
-        label="Evidence",
-        required=False,
-        widget=Files(),
-        help_text="files: their hashes are signed, the files stay yours",
+    evidence = FilesField(
+        label="Evidence", required=False, help_text="files: their hashes are signed, the files stay yours"
     )
 
-    def taken(self, request: HttpRequest) -> Taken:
+    def taken(self) -> Taken:
         said = self.cleaned_data
-        hashes = tuple(_hash(file) for file in request.FILES.getlist(self.add_prefix("evidence")))
+        hashes = tuple(_hash(file) for file in said["evidence"])
         person, place, reason = (said[name].strip() for name in ("person", "place", "reason"))
         incident, sample = (said.get(name, "").strip() or None for name in ("incident", "sample"))
         return Taken(person, place, reason, hashes, incident, sample)
@@ -184,7 +191,7 @@ def investigations(request: HttpRequest, reader: Partner) -> HttpResponse:
         around = {"status": 422}
         if form.is_valid():
             try:
-                row, _ = verbs.open_case(reader, form.cleaned_data["case"], form.what(), form.taken(request), now=now())
+                row, _ = verbs.open_case(reader, form.cleaned_data["case"], form.what(), form.taken(), now=now())
                 return redirect("investigation", case=row.case)
             except FAULTS as error:
                 around = _why(error)
@@ -210,7 +217,7 @@ def investigation(request: HttpRequest, reader: Partner, case: UUID) -> HttpResp
         if form.is_valid():
             try:
                 previous = request.POST.get("previous") or None
-                verbs.take_step(reader, case, step, form.taken(request), previous=previous, now=now())
+                verbs.take_step(reader, case, step, form.taken(), previous=previous, now=now())
                 return redirect("investigation", case=case)
             except FAULTS as error:
                 around = _why(error)

@@ -51,7 +51,7 @@ def takes(client: Client, path: str, step: str, **said: Any) -> Any:
 def test_from_a_scan_to_the_end(pharmacy: Client, world: World, pack: str) -> None:
     photo = SimpleUploadedFile("seal.jpg", b"photo")
     case = str(uuid.uuid4())
-    path = opens(pharmacy, case=case, evidence=[photo]).headers["Location"]
+    path = opens(pharmacy, case=case, evidence=[photo, SimpleUploadedFile("two.jpg", b"two")]).headers["Location"]
     assert path == f"/investigations/{case}"
     assert Hold.objects.get().epc == pack
     shown = pharmacy.get(path)
@@ -74,7 +74,8 @@ def test_from_a_scan_to_the_end(pharmacy: Client, world: World, pack: str) -> No
 
 def test_pressed_twice_it_is_one_case_and_one_step(pharmacy: Client) -> None:
     case = str(uuid.uuid4())
-    path = [opens(pharmacy, case=case).headers["Location"] for _ in range(2)][0]
+    path, again = (opens(pharmacy, case=case).headers["Location"] for _ in range(2))
+    assert path == again
     page = pharmacy.get(path).text
     previous = re.search(r'name="previous" value="([0-9a-f]{64})"', page)
     assert previous

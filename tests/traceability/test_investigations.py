@@ -9,7 +9,7 @@ from django.conf import settings
 
 from partners.models import Hold
 from tests.world import GTIN, LOT, Party, World, case, pallet, unit
-from traceability import cases, notices, placing, statements
+from traceability import investigating as cases, notices, placing, statements
 from traceability.errors import NotAllowed, Refusal
 from traceability.models import Investigation, InvestigationPartner, Notice, Registration
 from traceability.statements import InvestigationStep as Step
