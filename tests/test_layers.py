@@ -35,6 +35,7 @@ PURE = (
             *("dscsa.statements", "dscsa.paper", "dscsa.attached", "cli_transactions"),
             *("demo.documents", "simulator.plan", "simulator.faults", "simulator.observing", "simulator.score"),
             *("dscsa.pdg", "cli_exceptions"),
+            *("dscsa.form_3911", "dscsa.form_3911_pdf", "cli_investigate"),
         )
     ),
 )
@@ -46,6 +47,7 @@ MORE_LIBRARIES = {
     "traceability.labels.symbols": {"barcode", "pystrich"},
     "traceability.labels.qr_code": {"segno"},
     "traceability.dscsa.paper": {"reportlab"},
+    "traceability.dscsa.form_3911_pdf": {"reportlab"},
     "traceability.labels.pdf": {"reportlab"},  # and nobody loads it who only shows a symbol
     "ledger.anchor.rfc3161": {"rfc3161_client"},  # and nobody loads it who has no time stamp to check
 }

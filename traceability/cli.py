@@ -4,6 +4,7 @@ keygen ─> enrol ─> prefix       who speaks, who may issue what
 delegate, licence; revoke       who may act for whom, and trade when; and no longer
 recall ─> recalls               what is called back; where it is, and who has answered
 hold ─> release; grant, case    what stays where it is; who else may read
+investigate                     suspect product, to its end
 pool ─> serials ─> report       numbers for packs; which of them a line has printed
 jobs                            what takes a node longer than a second
 commission, pack, ship, ...     what happened, by scans
@@ -41,6 +42,7 @@ from partners.gs1.identifiers import canonical
 from . import (
     cli_anchors,
     cli_exceptions,
+    cli_investigate,
     cli_jobs,
     cli_moves,
     cli_notices,
@@ -855,6 +857,9 @@ def _parser() -> argparse.ArgumentParser:
     cli_jobs.form(commands.add_parser("jobs", help=told, description=told), _asked_of, _node)
     told = "Find what is wrong with a shipment, report it to its sender, answer, follow up; score partners."
     cli_exceptions.form(commands.add_parser("exceptions", help=told, description=told), _asked_of, _node, _key, _gln)
+    told = "Investigate suspect product: quarantine it, and take each step until it is cleared, or disposed of."
+    investigating = cli_investigate.Typed(_node, _asked_of, _key, _canonical, _gtin, _gln)
+    cli_investigate.form(commands.add_parser("investigate", help=told, description=told), investigating)
     collecting = command(collect, node=True)
     collecting.add_argument("submission", type=_submission, metavar="ID", help="as `submit` printed it")
     collecting.add_argument("--out", type=Path, required=True, help="file for the receipt, *.receipt")

@@ -707,3 +707,44 @@ class Allowance(models.Model):
     rule = models.CharField(max_length=11)  # licence or return
     subject = models.TextField()  # GLN of who has no licence, or EPC of what came back
     waiver = models.ForeignKey("partners.Waiver", on_delete=models.PROTECT, related_name="+", db_index=False)
+
+
+class Investigation(models.Model):
+    """A case of suspect product, as far as it has come (`investigating.py`): what its steps in the log make of it."""
+
+    case = models.UUIDField(unique=True)
+    party = models.CharField(max_length=13)  # GLN-13 of who investigates
+    state = models.CharField(max_length=24)
+    notified = models.DateTimeField(null=True)  # when FDA was notified first
+    incident = models.CharField(max_length=200, blank=True)  # as FDA numbers it
+    opened = models.DateTimeField()
+    holds = models.ManyToManyField("partners.Hold", related_name="investigations")
+
+    class Meta:
+        indexes = (models.Index(fields=["party", "id"], name="investigations_of_a_party"),)
+
+
+class InvestigationStep(models.Model):
+    """One step of a case: its statement in the log."""
+
+    investigation = models.ForeignKey(Investigation, on_delete=models.PROTECT, related_name="steps")
+    registration = models.OneToOneField(Registration, on_delete=models.PROTECT, related_name="investigation_step")
+    step = models.CharField(max_length=24)
+    at = models.DateTimeField()  # as whoever signed it says
+
+
+class InvestigationPartner(models.Model):
+    """An immediate trading partner of a case, who is told of it: what of it, and whether that was acknowledged."""
+
+    investigation = models.ForeignKey(Investigation, on_delete=models.CASCADE, related_name="partners", db_index=False)
+    party = models.CharField(max_length=13)  # GLN-13
+    holds = models.JSONField()  # keys of those of the case's holds that cover what went from one to the other
+    told = models.DateTimeField()
+    acknowledged = models.DateTimeField(null=True)
+    note = models.CharField(max_length=200, blank=True)  # what the partner says to it
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["investigation", "party"], name="partner_is_told_of_a_case_once"),
+        )
+        indexes = (models.Index(fields=["party", "investigation"], name="cases_a_party_was_told_of"),)

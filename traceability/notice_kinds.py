@@ -66,6 +66,20 @@ KINDS: Mapping[str, Kind] = {
     "clock.reminder": Kind("Half of the time for a matter of yours is over."),
     "clock.ran_out": Kind("The time for a matter of yours has run out.", escalates=True),
     "clock.still_open": Kind("A matter of yours is still open, long after its time ran out.", escalates=True),
+    "case.suspect": Kind(
+        "Product of yours is suspect: investigate it, and say what came of it.", page="investigations"
+    ),
+    "case.illegitimate": Kind("Product of yours is illegitimate: notify FDA (Form FDA 3911).", page="investigations"),
+    "case.requested": Kind("FDA was asked to end a notification: ask what it answers.", page="investigations"),
+    "case.terminated": Kind("A notification of yours is ended: dispose of the product.", page="investigations"),
+    "case.acknowledged": Kind("A partner has acknowledged your notification.", page="investigations"),
+    "partner.illegitimate": Kind(
+        "Product that you sent or were sent is illegitimate: look for it, keep it apart, and acknowledge this.",
+        page="investigations",
+    ),
+    "partner.terminated": Kind(
+        "The notification about product that you sent or were sent is ended.", page="investigations"
+    ),
     "test": Kind("This is a test: nothing has happened."),
     "trace.asked": Kind("Somebody asks you to trace goods.", page="traces-page"),
     "trace.answered": Kind("A trace that you have asked for is answered.", page="traces-page"),

@@ -38,7 +38,7 @@ from partners.models import Right, Role
 from partners.models import Waiver as WaiverRow
 from partners.still import keep_still
 
-from . import cases, governing, trace_requests
+from . import cases, governing, investigating, trace_requests
 from .dscsa import recalling
 from .epcis.cbv import BizStep
 from .errors import NotAllowed, NotSigned, Refusal
@@ -58,6 +58,7 @@ from .statements import (
     ExceptionMessage,
     Grant,
     Hold,
+    Investigation,
     Key,
     KeyRevocation,
     Licence,
@@ -487,6 +488,7 @@ def apply_hold(opened: Opened[Hold], number: int) -> None:
 
 def apply_release(opened: Opened[Release], number: int) -> None:
     said = opened.payload
+    investigating.demand_releasable(said.entry)
     _end(said.entry, said.about, {Hold.kind(): HoldRow}, number)
 
 
@@ -554,6 +556,7 @@ APPLY: dict[type[Statement], Callable[..., None]] = {
     RecallAnswer: recalling.demand_answer,
     RecallClosing: recalling.demand_closing,
     ExceptionMessage: lambda opened, number: None,  # `dscsa/exceptions.py` does what it says, in the same transaction
+    Investigation: investigating.apply_step,
     Policy: lambda opened, number: None,  # `governing` replays it
     Approval: lambda opened, number: None,
     Case: lambda opened, number: cases.take(opened.payload, opened.signed.kid, number, by=opened.issuer),

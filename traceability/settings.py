@@ -81,6 +81,9 @@ ALARM_CLOCK_SECONDS = env.float("ALARM_CLOCK_SECONDS", default=86_400.0)  # for 
 EXCEPTION_CLOCK_SECONDS = env.float("EXCEPTION_CLOCK_SECONDS", default=172_800.0)  # for whose turn it is in a case
 EXCEPTION_LOST_SECONDS = env.float("EXCEPTION_LOST_SECONDS", default=604_800.0)  # on its way for so long: lost?
 EXCEPTION_DATA_LATE_SECONDS = env.float("EXCEPTION_DATA_LATE_SECONDS", default=86_400.0)  # after goods, data are late
+SUSPECT_CLOCK_SECONDS = env.float("SUSPECT_CLOCK_SECONDS", default=259_200.0)  # the law says: promptly
+TERMINATION_CLOCK_SECONDS = env.float("TERMINATION_CLOCK_SECONDS", default=1_209_600.0)  # to ask FDA what it answers
+DISPOSAL_CLOCK_SECONDS = env.float("DISPOSAL_CLOCK_SECONDS", default=2_592_000.0)
 
 EPCIS_MAX_BYTES = env.int("EPCIS_MAX_BYTES", default=64 * 1024 * 1024)  # of a document as received
 EPCIS_MAX_DEPTH = env.int("EPCIS_MAX_DEPTH", default=64)  # of nested elements or values
@@ -251,6 +254,10 @@ SPECTACULAR_SETTINGS = {
         "OutcomeEnum": "traceability.dscsa.outcomes.OUTCOMES",
         "BlockStateEnum": ["allocated", "returned", "expired"],
         "TraceReasonEnum": ["suspect", "illegitimate", "recalled", "compliance_audit", "health_authority_inspection"],
+        "RecallClassEnum": ["I", "II", "III"],
+        "InvestigationStepEnum": [
+            *("suspect", "cleared", "illegitimate", "notified", "termination_requested", "terminated", "disposed")
+        ],
         "MoveReasonEnum": ["damaged", "expired", "recalled", "inactive"],
         "MessageKindEnum": ["report", "response", "follow-up"],
         "CaseStateEnum": ["to_answer", "to_follow_up", "to_close", "resolved"],
@@ -267,6 +274,7 @@ SPECTACULAR_SETTINGS = {
             "name": "verifications",
             "description": "What you verified, what came of it, alarms, samples of a suspect lot.",
         },
+        {"name": "investigations", "description": "Suspect and illegitimate product: what is done about it, by when."},
         {"name": "labels", "description": "What stands on packs and pallets, to print."},
         {"name": "jobs", "description": "What takes longer than a second."},
         {"name": "cases", "description": "What a regulator looks into, and may read whole histories of."},

@@ -992,6 +992,57 @@ class ExceptionMessage(Registration):
             raise StatementError("half a shipment", where="event", expected="a shipment with its event, or neither")
 
 
+class InvestigationStep(StrEnum):
+    """What happens in the investigation of suspect product (21 U.S.C. 360eee-1(b)(4), (c)(4), (d)(4), (e)(4))."""
+
+    SUSPECT = "suspect"  # it begins: quarantined from here on
+    CLEARED = "cleared"  # not illegitimate, after all
+    ILLEGITIMATE = "illegitimate"
+    NOTIFIED = "notified"  # FDA has been notified (Form FDA 3911), first or once more
+    TERMINATION_REQUESTED = "termination_requested"  # FDA has been asked to end the notification
+    TERMINATED = "terminated"  # and has agreed
+    DISPOSED = "disposed"  # of what there was, a sample is retained
+
+
+@dataclass(frozen=True, kw_only=True)
+class Investigation(Registration):
+    """One step of the investigation `case` of the party `about`:
+
+    {"about":gln,"case":uuid,"evidence":[SHA-256,...],"holds":[hex,...],"log":...,"person":...,"place":...,
+     "reason":...,"step":"suspect",...}
+
+    The first step, `suspect`, names by their entries the `holds` that quarantine what it is about; every other names
+    the entry of the step before it, `previous`, so that of two at once one is refused. `person` took the step, `place`
+    is where the goods are, `evidence` holds hashes of files. A `notified` step has the number that FDA gave the
+    `incident`, once there is one; a `disposed` step says where the `sample` is kept. Said by the party, or by an
+    authority.
+    """
+
+    content_type = _content_type("investigation")
+
+    case: Annotated[str, UUID]
+    step: Annotated[InvestigationStep, one_of(InvestigationStep)]
+    person: Annotated[str, WORD]
+    place: Annotated[str, WORD]
+    reason: Annotated[str, WORD]
+    holds: Annotated[tuple[str, ...] | None, many(ENTRY_HEX)] = None
+    previous: Annotated[str | None, ENTRY_HEX] = None
+    evidence: Annotated[tuple[bytes, ...] | None, many(HASH)] = None  # SHA-256
+    incident: Annotated[str | None, WORD] = None
+    sample: Annotated[str | None, WORD] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        first = self.step is InvestigationStep.SUSPECT
+        if first != (self.holds is not None) or first != (self.previous is None):
+            expected = "holds of the first step, suspect; and of every other the step before it"
+            raise StatementError("does not say what it goes on from", where="previous", expected=expected)
+        if self.incident is not None and self.step is not InvestigationStep.NOTIFIED:
+            raise StatementError("no notification", where="incident", expected="a step of notified")
+        if (self.sample is not None) != (self.step is InvestigationStep.DISPOSED):
+            raise StatementError("what is disposed of leaves a sample", where="sample", expected="with disposed alone")
+
+
 class NamedKey(NamedTuple):
     """A key that speaks for a party by being named in a policy."""
 
@@ -1189,7 +1240,10 @@ class Archive(Payload):
 PARTICIPATION = (Partner, PartnerExit)
 """Who takes part: the operator's word, or where there are governors, enough of theirs."""
 
-MATTERS = (Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, ExceptionMessage, Case, Waiver)
+MATTERS = (
+    *(Recall, RecallAnswer, RecallClosing, TraceRequest, TraceAnswer, Case),
+    *(ExceptionMessage, Waiver, Investigation),
+)
 """What is said when something is wrong with goods, or out of the ordinary."""
 
 OF_ITSELF = (Key, KeyRevocation, Delegation, Hold, Release, Grant, DataHash, *MATTERS)

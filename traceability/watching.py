@@ -252,6 +252,8 @@ def _words(said: Statement) -> str:
             )
         case statements.ExceptionMessage():
             return f"{said.message} to {said.to}, case {said.case}"
+        case statements.Investigation():
+            return plain(f"investigation {said.case}: {said.step}, {said.reason}, by {said.person} at {said.place}")
         case statements.Revocation():
             return f"takes back {said.entry}"
         case statements.Case():

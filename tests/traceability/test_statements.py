@@ -23,6 +23,8 @@ from traceability.statements import (
     HashAlgorithm,
     Hold,
     HoldKind,
+    Investigation,
+    InvestigationStep,
     Key,
     KeyAlgorithm,
     KeyRevocation,
@@ -118,6 +120,26 @@ STATEMENTS: list[Statement] = [
         event=0,
     ),
     ExceptionMessage(**OWN, case=ABOUT["statement"], message=MessageKind.FOLLOW_UP, hash=bytes(32), to="0860001000016"),
+    Investigation(
+        **ABOUT,
+        case=UUID,
+        step=InvestigationStep.SUSPECT,
+        person="R. Doe",
+        place="Cage 2",
+        reason="seal broken",
+        holds=("ab" * 32,),
+    ),
+    Investigation(
+        **ABOUT,
+        case=UUID,
+        step=InvestigationStep.DISPOSED,
+        person="R. Doe",
+        place="Cage 2",
+        reason="burnt",
+        previous="ab" * 32,
+        evidence=(bytes(32),),
+        sample="box 9",
+    ),
     DataHash(
         **OWN, hash_alg=HashAlgorithm.SHA_512, hash=bytes(64), location="urn:x:7", preimage_content_type="text/csv"
     ),
@@ -201,7 +223,7 @@ def test_the_nodes_words_are_opened_as_what_they_are() -> None:
 
 OPTIONAL = {
     *("header", "compromised", "lot", "gtins", "valid-to", "preimage-content-type"),
-    *("name", "circumstances", "incident", "serials", "test", "case"),
+    *("name", "circumstances", "incident", "serials", "test", "case", "evidence"),
 }
 
 

@@ -6,6 +6,7 @@ from . import (
     anchors,
     cases,
     exceptions,
+    investigations,
     jobs,
     master_data,
     moves,
@@ -101,6 +102,15 @@ urlpatterns = [
     ),
     path("scorecards", exceptions.Scorecards.as_view(), name="scorecards-api"),
     path("waivers", waivers.Waivers.as_view(), name="waivers"),
+    path("investigations", investigations.Investigations.as_view(), name="investigations-api"),
+    path("investigations/<uuid:case>", investigations.InvestigationDetail.as_view(), name="investigation-api"),
+    path("investigations/<uuid:case>/steps", investigations.Steps.as_view(), name="investigation-steps"),
+    path(
+        "investigations/<uuid:case>/acknowledgement",
+        investigations.Acknowledgement.as_view(),
+        name="investigation-acknowledgement",
+    ),
+    path("investigations/<uuid:case>/form-3911", investigations.Form3911.as_view(), name="investigation-form-3911"),
     path("", views.NoResource.as_view()),
     path("<path:rest>", views.NoResource.as_view()),
 ]

@@ -125,6 +125,31 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='Investigation',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('case', models.UUIDField(unique=True)),
+                ('party', models.CharField(max_length=13)),
+                ('state', models.CharField(max_length=24)),
+                ('notified', models.DateTimeField(null=True)),
+                ('incident', models.CharField(blank=True, max_length=200)),
+                ('opened', models.DateTimeField()),
+                ('holds', models.ManyToManyField(related_name='investigations', to='partners.hold')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='InvestigationPartner',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('party', models.CharField(max_length=13)),
+                ('holds', models.JSONField()),
+                ('told', models.DateTimeField()),
+                ('acknowledged', models.DateTimeField(null=True)),
+                ('note', models.CharField(blank=True, max_length=200)),
+                ('investigation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='partners', to='traceability.investigation')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Item',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -316,6 +341,16 @@ class Migration(migrations.Migration):
                 ('submission', models.UUIDField(null=True)),
                 ('lifted_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.registration')),
                 ('set_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='traceability.registration')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='InvestigationStep',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('step', models.CharField(max_length=24)),
+                ('at', models.DateTimeField()),
+                ('investigation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='steps', to='traceability.investigation')),
+                ('registration', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='investigation_step', to='traceability.registration')),
             ],
         ),
         migrations.CreateModel(
@@ -565,6 +600,18 @@ class Migration(migrations.Migration):
                 'indexes': [models.Index(fields=['party', 'case'], name='cases_of_a_party')],
                 'constraints': [models.UniqueConstraint(fields=('case', 'party'), name='case_concerns_a_party_once')],
             },
+        ),
+        migrations.AddIndex(
+            model_name='investigation',
+            index=models.Index(fields=['party', 'id'], name='investigations_of_a_party'),
+        ),
+        migrations.AddIndex(
+            model_name='investigationpartner',
+            index=models.Index(fields=['party', 'investigation'], name='cases_a_party_was_told_of'),
+        ),
+        migrations.AddConstraint(
+            model_name='investigationpartner',
+            constraint=models.UniqueConstraint(fields=('investigation', 'party'), name='partner_is_told_of_a_case_once'),
         ),
         migrations.AddIndex(
             model_name='item',

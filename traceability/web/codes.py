@@ -490,6 +490,17 @@ _SENTENCES: Mapping[str, Mapping[str, str]] = {
         "other_partner": "The case is with another party.",
         "other_order": "The case is about another order.",
     },
+    "Investigations": {
+        "illegal_step": "No step that may follow where this investigation is.",
+        "stale_step": "Somebody has taken another step of this investigation since.",
+        "case_exists": "This id names another investigation.",
+        "unknown_case": "This party has no such investigation.",
+        "not_quarantined": "What is investigated has to be on hold: suspect or quarantined, by the same party, now.",
+        "too_many_holds": "More holds than one investigation may have.",
+        "under_investigation": "This hold quarantines what is under investigation.",
+        "not_notified": "FDA has to be notified before it is asked to end the notification.",
+        "step_in_the_future": "A step whose time is still to come.",
+    },
 }
 
 #: What to do next: whoever holds the pack, or sent the request.
@@ -672,7 +683,7 @@ _NEXT = {
     "not_what_was_signed": "Ask for the file again, and ask who gave you this one.",
     "not_in_epcis_1_2": "Take it as JSON, as a page or as a PDF.",
     "other_data": "Look for the bytes as they were: whoever anchored them says where, in `location`.",
-    "no_custodial_key": "Sign it yourself: `unitproof anchor`.",
+    "no_custodial_key": "Sign it yourself, with the `unitproof` command.",
     "too_many_serials": "Ask for the lot, or ask several times.",
     "package_not_drawn": "Draw it up anew, and sign that.",
     "not_answered": "Wait for the answer: a notice tells when it is there.",
@@ -682,6 +693,11 @@ _NEXT = {
     "item_settled": "Report it as a new item.",
     "no_evidence": "Ship, or take back, what was agreed on; then name the submission and its event.",
     "case_resolved": "Report a new case.",
+    "illegal_step": "Look at the investigation again: it says which steps it may take.",
+    "stale_step": "Look at the investigation again, and take the step if it is still right.",
+    "not_quarantined": "Hold it first: as suspect, by whoever investigates.",
+    "under_investigation": "End the investigation first: what is cleared is let go.",
+    "not_notified": "Send Form FDA 3911, and say that it was sent: `notified`.",
 }
 
 #: Every code. A verdict's reason is said as the verification says it, whatever else has the same name.

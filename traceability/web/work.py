@@ -58,6 +58,7 @@ GROUPS: tuple[Group, ...] = (
                 "What is wrong with a shipment: found, reported to its sender, settled.",
             ),
             Line("scorecards", "Scorecards", "How partners keep to what they send and say."),
+            Line("investigations", "Suspect product", "Quarantine it, investigate, and end it: with the law's clocks."),
             *_moves("void", "send_back", "return", "decommission", "destroy", "export"),
         ),
     ),

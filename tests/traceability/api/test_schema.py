@@ -106,6 +106,12 @@ def test_it_is_openapi_3_1_and_has_every_interface_of_architecture_section_10() 
         "GET /api/v1/exceptions/{case}/messages/{message}",
         "GET /api/v1/scorecards",
         "GET /api/v1/waivers",
+        "GET /api/v1/investigations",
+        "POST /api/v1/investigations",
+        "GET /api/v1/investigations/{case}",
+        "POST /api/v1/investigations/{case}/steps",
+        "POST /api/v1/investigations/{case}/acknowledgement",
+        "POST /api/v1/investigations/{case}/form-3911",
     }
 
 
