@@ -19,6 +19,7 @@ from django.db.models import Q
 
 from ledger import anchoring, log
 from ledger.models import Checkpoint
+from ledger.tlog.merkle import HASH_SIZE
 from partners import access
 from partners.gs1.identifiers import gtin_of
 from partners.models import Delegation, Partner, Right, SigningKey
@@ -210,8 +211,11 @@ class _Walk:
         if None in self.indexes.values():
             raise waiting()
         self.rows = {row.pk: row for row in Event.objects.filter(pk__in=self.indexes)}
-        keys = {row.submission_id for row in self.rows.values()}
-        self.openings = {row.pk: (row, _opening(row)) for row in Submission.objects.filter(pk__in=keys)}
+        shown: dict[int, list[Event]] = {}
+        for row in self.rows.values():
+            shown.setdefault(row.submission_id, []).append(row)
+        submissions = Submission.objects.filter(pk__in=shown).defer("document", "warnings")  # which may be megabytes
+        self.openings = {row.pk: (row, _opening(row, shown[row.pk])) for row in submissions}
         self.leaves = {row.pk: leaves_of(event_of(row.canonical), row.leaves) for row in self.rows.values()}
         self.children = cache(self._children)
         self.last: dict[int, bytes | None] = {}
@@ -312,12 +316,15 @@ class _Walk:
         self.leaves |= {key: leaves_of(event_of(row.canonical), row.leaves) for key, row in missing.items()}
 
 
-def _opening(row: Submission) -> Opening:
-    told = row.events.order_by("position").values_list("voice", "party")
+def _opening(row: Submission, shown: Iterable[Event]) -> Opening:
+    """As far as it is about these events: of a document with thousands, the others are not asked for."""
+    told = [Told(Voice.INTAKE, None)] * (len(row.event_leaves) // HASH_SIZE)
+    for event in shown:
+        told[event.position] = Told(Voice(event.voice), None if event.party == row.submitter else event.party)
     return Opening(
         items=bytes(row.items_secret),
         fields=bytes(row.fields_secret),
         entry=bytes(row.entry_salt),
-        told=tuple(Told(Voice(voice), None if party == row.submitter else party) for voice, party in told),
+        told=tuple(told),
         offline=row.offline,
     )
