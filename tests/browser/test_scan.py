@@ -102,8 +102,10 @@ def test_a_scanner_is_tested_by_a_code_with_all_that_is_delicate(page: Page, sep
     separator(page)
     scans(page, after)
     expect(page.get_by_text("The scanner is set right.")).to_be_visible()
+    page.wait_for_load_state()  # an answer can be read before the page takes the next scan
     scans(page, f"]d2{before}{after}")
     expect(page.get_by_text("drop the separator")).to_be_visible()
+    page.wait_for_load_state()
     page.keyboard.type(f"]d2{before}".swapcase())
     ctrl_bracket(page)
     scans(page, after.swapcase())
